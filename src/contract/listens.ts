@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { defineEndpoint } from './endpoint.ts';
+import { defineNotice, defineRequest } from './event.ts';
+import { Track } from './library.ts';
+import { EpochMs, EpochSeconds, Id, PageQuery, PositionMs, page } from './primitives.ts';
+
+export const ListenSource = z.enum(['web', 'mobile', 'api']);
+export const PlaybackState = z.enum(['playing', 'paused', 'stopped']);
+export type PlaybackState = z.infer<typeof PlaybackState>;
+
+/** `sent_at_ms` is the client's clock as it sends; with it the server takes the client's clock error out. */
+const Clocked = { occurred_at_ms: EpochMs.optional(), sent_at_ms: EpochMs.optional() };
+/** Which track: by id, or by its exact library path. */
+const WhichTrack = { track_id: Id.optional(), track_path: z.string().min(1).max(4096).optional() };
+
+export const StartListen = z
+  .strictObject({
+    ...WhichTrack,
+    position_ms: PositionMs.default(0),
+    source: ListenSource,
+    client_session_id: z.uuid().optional(),
+    client_info: z.record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()])).optional(),
+    ...Clocked,
+  })
+  .refine((body) => (body.track_id === undefined) !== (body.track_path === undefined), {
+    message: 'name the track by track_id or by track_path',
+    path: ['track_id'],
+  });
+/** `seq` rises within a session; a repeated or older one is acknowledged and changes nothing. */
+const Seq = z.int().min(0).max(1_000_000_000);
+export const ReportProgress = z.strictObject({
+  session_id: Id,
+  seq: Seq,
+  position_ms: PositionMs,
+  state: z.enum(['playing', 'paused']),
+  rate: z.number().min(0.25).max(4).default(1),
+  ...Clocked,
+});
+export const CompleteListen = z.strictObject({ session_id: Id, seq: Seq, position_ms: PositionMs, ...Clocked });
+
+export const ListenSession = z.object({ session_id: Id });
+/** What the server has taken from the reports so far. */
+export const ListenProgress = z.object({
+  session_id: Id,
+  seq: z.int(),
+  duration_played: z.number(),
+  completed: z.boolean(),
+  counted: z.boolean(),
+});
+export const HistoryItem = z.object({
+  id: Id,
+  session_id: Id,
+  track_id: Id,
+  track: Track,
+  started_at: EpochSeconds,
+  ended_at: EpochSeconds.nullable(),
+  duration_played: z.number(),
+  completed: z.boolean(),
+  source: z.string(),
+});
+
+export const startListen = defineEndpoint({
+  name: 'listen.start',
+  method: 'POST',
+  path: '/listen/start',
+  access: 'guest',
+  summary: 'A track begins to play; the same client_session_id twice is one session',
+  body: StartListen,
+  reply: ListenSession,
+});
+export const reportProgress = defineEndpoint({
+  name: 'listen.progress',
+  method: 'POST',
+  path: '/listen/progress',
+  access: 'guest',
+  summary: 'Where the player is now; answered once it is on disk',
+  body: ReportProgress,
+  reply: ListenProgress,
+});
+export const completeListen = defineEndpoint({
+  name: 'listen.complete',
+  method: 'POST',
+  path: '/listen/complete',
+  access: 'guest',
+  summary: 'The player has left the track',
+  body: CompleteListen,
+  reply: ListenProgress,
+});
+export const listHistory = defineEndpoint({
+  name: 'listen.history',
+  method: 'GET',
+  path: '/listen/history',
+  access: 'guest',
+  summary: 'My listens, newest first: sessions that counted',
+  query: PageQuery,
+  reply: page(HistoryItem),
+});
+export const getListenSession = defineEndpoint({
+  name: 'listen.session',
+  method: 'GET',
+  path: '/listen/sessions/{session_id}',
+  access: 'guest',
+  summary: 'What was really heard in one of my sessions, and why it counted or not',
+  params: z.strictObject({ session_id: Id }),
+  reply: z.object({
+    session_id: Id,
+    track_id: Id,
+    /** Heard parts of the track, in milliseconds from its start, merged and in order. */
+    spans: z.array(z.object({ from_ms: z.number(), to_ms: z.number() })),
+    duration_played: z.number(),
+    completed: z.boolean(),
+    counted: z.boolean(),
+    why: z.string(),
+  }),
+});
+
+export const listenStartEvent = defineRequest({
+  name: 'listen:start',
+  access: 'guest',
+  payload: StartListen,
+  reply: ListenSession,
+});
+export const listenProgressEvent = defineRequest({
+  name: 'listen:progress',
+  access: 'guest',
+  payload: ReportProgress,
+  reply: ListenProgress,
+});
+export const listenCompleteEvent = defineRequest({
+  name: 'listen:complete',
+  access: 'guest',
+  payload: CompleteListen,
+  reply: ListenProgress,
+});
+
+/** What a listener who lets me see it is hearing: the latest value, at most one a second a person. */
+export const ListeningUpdate = z.object({
+  user_id: Id,
+  username: z.string(),
+  track: Track.nullable(),
+  position_ms: z.number(),
+  /** Server time of `position_ms`. */
+  at_ms: EpochMs,
+  state: PlaybackState,
+});
+export type ListeningUpdate = z.infer<typeof ListeningUpdate>;
+export const listeningUpdate = defineNotice({ name: 'listening:update', payload: ListeningUpdate, volatile: true });

@@ -1,0 +1,210 @@
+import { z } from 'zod';
+import { User } from './accounts.ts';
+import { defineEndpoint } from './endpoint.ts';
+import { defineNotice } from './event.ts';
+import { Track } from './library.ts';
+import { EpochSeconds, Id, Nothing, PageQuery, line, page, text } from './primitives.ts';
+
+export const PLAYLIST_NAME_MAX = 200;
+export const PLAYLIST_DESCRIPTION_MAX = 16_384;
+/** Tracks one REST call may add, move or remove; clients split larger acts. */
+export const PLAYLIST_BATCH_MAX = 1000;
+
+export const MemberRole = z.enum(['editor', 'viewer']);
+export type MemberRole = z.infer<typeof MemberRole>;
+/** What the caller is to a list; `public` reads a public list without being a member. */
+export const PlaylistRole = z.enum(['owner', 'editor', 'viewer', 'public']);
+export type PlaylistRole = z.infer<typeof PlaylistRole>;
+
+export const Playlist = z.object({
+  id: Id,
+  name: z.string(),
+  description: z.string(),
+  owner: User,
+  is_public: z.boolean(),
+  is_collaborative: z.boolean(),
+  role: PlaylistRole,
+  track_count: z.int(),
+  total_duration: z.number(),
+  created_at: EpochSeconds,
+  updated_at: EpochSeconds,
+});
+export type Playlist = z.infer<typeof Playlist>;
+
+/** What is known of a song that is not in the library. */
+export const EntryText = z.strictObject({
+  title: line(500),
+  artist: line(500, 0),
+  album: line(500, 0).optional(),
+  duration_ms: z.number().nonnegative().max(86_400_000).optional(),
+  isrc: z.string().max(32).optional(),
+  mbid: z.string().max(64).optional(),
+});
+
+export const PlaylistTrack = z.object({
+  entry_id: Id,
+  track_id: Id.nullable(),
+  track: Track.nullable(),
+  text: EntryText.nullable(),
+  position: z.int(),
+  added_by: User.nullable(),
+  added_at: EpochSeconds,
+});
+export type PlaylistTrack = z.infer<typeof PlaylistTrack>;
+
+export const Collaborator = User.extend({ role: PlaylistRole, added_at: EpochSeconds });
+export type Collaborator = z.infer<typeof Collaborator>;
+
+const IdParams = z.strictObject({ id: Id });
+const MemberParams = z.strictObject({ id: Id, user_id: Id });
+const EntryIds = z.array(Id).min(1).max(PLAYLIST_BATCH_MAX);
+
+export const listPlaylists = defineEndpoint({
+  name: 'playlists.list',
+  method: 'GET',
+  path: '/playlists',
+  access: 'guest',
+  summary: 'Playlists I own or belong to; with scope=public, public ones of people who share them',
+  query: z.strictObject({ ...PageQuery.shape, scope: z.enum(['mine', 'public']).default('mine') }),
+  reply: page(Playlist),
+});
+export const createPlaylist = defineEndpoint({
+  name: 'playlists.create',
+  method: 'POST',
+  path: '/playlists',
+  access: 'user',
+  summary: 'Make a playlist; I am its owner',
+  body: z.strictObject({
+    name: line(PLAYLIST_NAME_MAX),
+    description: text(PLAYLIST_DESCRIPTION_MAX).default(''),
+    is_public: z.boolean().default(false),
+    is_collaborative: z.boolean().default(false),
+  }),
+  status: 201,
+  reply: Playlist,
+});
+export const getPlaylist = defineEndpoint({
+  name: 'playlists.get',
+  method: 'GET',
+  path: '/playlists/{id}',
+  access: 'guest',
+  summary: 'One playlist I may see',
+  params: IdParams,
+  reply: Playlist,
+});
+export const updatePlaylist = defineEndpoint({
+  name: 'playlists.update',
+  method: 'PUT',
+  path: '/playlists/{id}',
+  access: 'user',
+  summary: 'Change the named fields; name and description are edits of the shared document, the rest is for the owner',
+  params: IdParams,
+  body: z.strictObject({
+    name: line(PLAYLIST_NAME_MAX).optional(),
+    description: text(PLAYLIST_DESCRIPTION_MAX).optional(),
+    is_public: z.boolean().optional(),
+    is_collaborative: z.boolean().optional(),
+  }),
+  reply: Playlist,
+});
+export const deletePlaylist = defineEndpoint({
+  name: 'playlists.delete',
+  method: 'DELETE',
+  path: '/playlists/{id}',
+  access: 'user',
+  summary: 'Delete a playlist I own',
+  params: IdParams,
+  status: 204,
+  reply: Nothing,
+});
+export const listPlaylistTracks = defineEndpoint({
+  name: 'playlists.tracks',
+  method: 'GET',
+  path: '/playlists/{id}/tracks',
+  access: 'guest',
+  summary: 'The entries of a playlist in order',
+  params: IdParams,
+  query: PageQuery,
+  reply: page(PlaylistTrack),
+});
+export const addPlaylistTracks = defineEndpoint({
+  name: 'playlists.tracks.add',
+  method: 'POST',
+  path: '/playlists/{id}/tracks',
+  access: 'user',
+  summary: 'Add tracks in the given order, at the end or before an entry',
+  params: IdParams,
+  body: z.strictObject({
+    track_ids: z.array(Id).min(1).max(PLAYLIST_BATCH_MAX),
+    before_entry_id: Id.nullable().optional(),
+  }),
+  status: 201,
+  reply: z.object({ entry_ids: z.array(Id) }),
+});
+export const movePlaylistTracks = defineEndpoint({
+  name: 'playlists.tracks.move',
+  method: 'PUT',
+  path: '/playlists/{id}/tracks',
+  access: 'user',
+  summary: 'Move entries, keeping their order, before an entry or (null) to the end',
+  params: IdParams,
+  body: z.strictObject({ entry_ids: EntryIds, before_entry_id: Id.nullable() }),
+  status: 204,
+  reply: Nothing,
+});
+export const removePlaylistTracks = defineEndpoint({
+  name: 'playlists.tracks.remove',
+  method: 'DELETE',
+  path: '/playlists/{id}/tracks',
+  access: 'user',
+  summary: 'Remove entries; one that is already gone is no error',
+  params: IdParams,
+  body: z.strictObject({ entry_ids: EntryIds }),
+  status: 204,
+  reply: Nothing,
+});
+export const listCollaborators = defineEndpoint({
+  name: 'playlists.collaborators',
+  method: 'GET',
+  path: '/playlists/{id}/collaborators',
+  access: 'guest',
+  summary: 'Owner and members of a playlist I belong to',
+  params: IdParams,
+  reply: z.object({ items: z.array(Collaborator), next_cursor: z.null() }),
+});
+export const setCollaborator = defineEndpoint({
+  name: 'playlists.collaborators.set',
+  method: 'PUT',
+  path: '/playlists/{id}/collaborators/{user_id}',
+  access: 'user',
+  summary: 'Add a person to my playlist, or change their role; counts from their next edit',
+  params: MemberParams,
+  body: z.strictObject({ role: MemberRole }),
+  reply: Collaborator,
+});
+export const removeCollaborator = defineEndpoint({
+  name: 'playlists.collaborators.remove',
+  method: 'DELETE',
+  path: '/playlists/{id}/collaborators/{user_id}',
+  access: 'user',
+  summary: 'Take a person off my playlist; their songs stay, their sockets end',
+  params: MemberParams,
+  status: 204,
+  reply: Nothing,
+});
+export const createTicket = defineEndpoint({
+  name: 'playlists.ticket',
+  method: 'POST',
+  path: '/playlists/{id}/ticket',
+  access: 'guest',
+  summary: 'A single-use ticket for one /yjs connection, good for 30 seconds',
+  params: IdParams,
+  status: 201,
+  reply: z.object({ ticket: z.string(), expires_at: EpochSeconds }),
+});
+
+export const playlistChanged = defineNotice({
+  name: 'playlist:changed',
+  payload: z.object({ playlist_id: Id, version: z.int() }),
+  volatile: false,
+});
