@@ -1,0 +1,159 @@
+import { Worker } from 'node:worker_threads';
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import type { WriterAnswer, WriterStep } from './sqlite-worker.ts';
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
+
+/** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
+const GROUP_MAX = 256;
+const GROUP_MAX_AGE_MS = 10;
+
+interface Group {
+  done: Promise<void>;
+  settle(error: Error | null): void;
+  count: number;
+  openedAtMs: number;
+}
+
+type StepAnswer = { rows: unknown[]; changes: number };
+
+/** The writing side of a SQLite database: transactions run one after another, and are committed in groups. */
+export interface SqliteWriter<S> {
+  /** Runs `fn` in a transaction; resolves once the group it went into is on disk, rejects if that failed. */
+  write<T>(fn: (trx: Transaction<S>) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Starts the worker that holds the only writing connection to `file`. */
+export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { file } });
+  const waiting = new Map<number, { resolve(answer: StepAnswer): void; reject(error: Error): void }>();
+  let lastId = 0;
+  let dead: Error | null = null;
+
+  worker.on('message', (answer: WriterAnswer) => {
+    const asked = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if (asked === undefined) return;
+    if ('error' in answer) asked.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
+    else asked.resolve(answer);
+  });
+  const fail = (error: Error) => {
+    dead = error;
+    for (const asked of waiting.values()) asked.reject(error);
+    waiting.clear();
+  };
+  worker.on('error', fail);
+  worker.on('exit', () => fail(Object.assign(new Error('the database writer has ended'), { code: 'SQLITE_CANTOPEN' })));
+
+  function tell(step: WriterStep): Promise<StepAnswer> {
+    if (dead !== null) return Promise.reject(dead);
+    const id = ++lastId;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      worker.postMessage({ id, step });
+    });
+  }
+  /** For steps whose failure shows at a later step of the same group. */
+  function tellAhead(step: WriterStep): void {
+    tell(step).catch((error: unknown) => {
+      // The worker marks the group as broken, so the next awaited step, at the latest the commit, rejects with it too.
+      if (!(error instanceof Error)) throw error;
+    });
+  }
+
+  let group: Group | null = null;
+  let isBusy = false;
+  const turns: (() => void)[] = [];
+
+  function openGroup(): Group {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch((error: unknown) => {
+      // Each transaction of the group awaits `done` itself; a group whose transactions all rolled back has no reader.
+      if (!(error instanceof Error)) throw error;
+    });
+    tellAhead({ op: 'begin' });
+    return {
+      done: promise,
+      settle: (e) => (e === null ? resolve() : reject(e)),
+      count: 0,
+      openedAtMs: performance.now(),
+    };
+  }
+
+  function commitGroup(): void {
+    const closing = group;
+    group = null;
+    if (closing === null) return;
+    tell({ op: 'commit' }).then(
+      () => closing.settle(null),
+      (error: unknown) => closing.settle(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  const connection: DatabaseConnection = {
+    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      const { rows, changes } = await tell({ op: 'query', sql: query.sql, parameters: query.parameters });
+      return { rows: rows as R[], numAffectedRows: BigInt(changes) };
+    },
+
+    async *streamQuery() {
+      throw new Error('the writing connection does not stream');
+    },
+  };
+
+  const driver: Driver = {
+    async init() {},
+    async acquireConnection() {
+      if (isBusy) await new Promise<void>((resolve) => turns.push(resolve));
+      isBusy = true;
+      return connection;
+    },
+    async beginTransaction() {
+      group ??= openGroup();
+      tellAhead({ op: 'savepoint' });
+    },
+    async commitTransaction() {
+      await tell({ op: 'release' });
+      if (group !== null) group.count++;
+    },
+    async rollbackTransaction() {
+      await tell({ op: 'rollback' });
+    },
+    async releaseConnection() {
+      const next = turns.shift();
+      const isFull =
+        group !== null && (group.count >= GROUP_MAX || performance.now() - group.openedAtMs > GROUP_MAX_AGE_MS);
+      if (next === undefined || isFull) commitGroup();
+      if (next === undefined) isBusy = false;
+      else next();
+    },
+    async destroy() {
+      await tell({ op: 'close' });
+      await worker.terminate();
+    },
+  };
+
+  const kysely = new Kysely<S>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => driver,
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+
+  return {
+    async write(fn) {
+      let joined: Group | null = null;
+      const result = await kysely.transaction().execute(async (trx) => {
+        const value = await fn(trx);
+        // Groups close only between transactions, so the one open now is the one this transaction belongs to.
+        joined = group;
+        return value;
+      });
+      await (joined as Group | null)?.done;
+      return result;
+    },
+    close: () => kysely.destroy(),
+  };
+}

@@ -1,0 +1,18 @@
+import type { AccountsTables } from './accounts/accounts.table.ts';
+import type { FavoritesTables } from './favorites/favorites.table.ts';
+import type { IntegrationsTables } from './integrations/integrations.table.ts';
+import type { LibraryTables } from './library/library.table.ts';
+import type { ListensTables } from './listens/listens.table.ts';
+import type { PlaylistsTables } from './playlists/playlists.table.ts';
+import type { RecommendationsTables } from './recommendations/recommendations.table.ts';
+import type { SocialTables } from './social/social.table.ts';
+
+/** Every table, by the slice that owns it. */
+export type Schema = AccountsTables &
+  LibraryTables &
+  ListensTables &
+  FavoritesTables &
+  PlaylistsTables &
+  SocialTables &
+  RecommendationsTables &
+  IntegrationsTables;

@@ -1,0 +1,63 @@
+import type { PlaybackState } from '#contract/listens.ts';
+import type { MemberRole } from '#contract/playlists.ts';
+
+/** Everything that can have happened, in the past tense. Published after commit, before the caller gets its answer. */
+export interface DomainEvents {
+  /** A report was taken, at server time `at_ms`. */
+  'listen.progressed': {
+    user_id: string;
+    username: string;
+    session_id: string;
+    track_id: string;
+    /** Seconds; null when unknown. */
+    track_duration: number | null;
+    position_ms: number;
+    at_ms: number;
+    rate: number;
+    state: PlaybackState;
+  };
+  /** A session has just come to count as a listen. */
+  'listen.recorded': { user_id: string; session_id: string; track_id: string };
+  'follow.created': { follower_id: string; following_id: string };
+  'follow.removed': { follower_id: string; following_id: string };
+  /** Who may see this person may have changed. */
+  'profile.changed': { user_id: string };
+  /** Credentials ended: one session, or all of a person. */
+  'session.ended': { user_id: string; session_id: string | null; reason: 'signed_out' | 'expired' | 'disabled' };
+  'playlist.changed': { playlist_id: string; version: number };
+  'playlist.member_changed': { playlist_id: string; user_id: string; role: MemberRole | null };
+  'playlist.visibility_changed': { playlist_id: string };
+  'playlist.deleted': { playlist_id: string };
+  /** The scanner finished or moved on; for progress in open clients. */
+  'library.scanned': { added: number; updated: number; moved: number; missing: number };
+}
+
+export type EventName = keyof DomainEvents;
+export type DomainEvent = { [N in EventName]: { name: N; payload: DomainEvents[N] } }[EventName];
+type Handler<N extends EventName> = (payload: DomainEvents[N]) => void | Promise<void>;
+
+export interface EventBus {
+  on<N extends EventName>(name: N, handler: Handler<N>): void;
+  /** Runs every handler in turn and waits; a handler that fails is reported and stops no other. */
+  publish(event: DomainEvent): Promise<void>;
+}
+
+/** An event bus within this process. */
+export function createEventBus(onError: (error: unknown, name: EventName) => void): EventBus {
+  const handlers = new Map<EventName, ((payload: never) => void | Promise<void>)[]>();
+  return {
+    on(name, handler) {
+      const known = handlers.get(name) ?? [];
+      handlers.set(name, [...known, handler as (payload: never) => void | Promise<void>]);
+    },
+    async publish({ name, payload }) {
+      for (const handler of handlers.get(name) ?? []) {
+        try {
+          await handler(payload as never);
+        } catch (error) {
+          onError(error, name);
+        }
+      }
+    },
+  };
+}

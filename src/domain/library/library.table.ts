@@ -1,0 +1,102 @@
+/** A piece of music. Its id stays when the file is moved, renamed or retagged, and when it is gone. */
+export interface TracksTable {
+  id: string;
+  /** Absolute folder of MUSIC_DIR the file was found under. Never leaves the server. */
+  library_root: string;
+  /** Relative to the root, `/` between folders, as the file system spells it. */
+  track_path: string;
+  title: string;
+  artist: string | null;
+  album: string | null;
+  album_artist: string | null;
+  /** All genres of the file as it spells them, joined by `; `; one by one they are in `track_genres`. */
+  genre: string | null;
+  year: number | null;
+  track_number: number | null;
+  disc_number: number | null;
+  /** Seconds. */
+  duration: number | null;
+  codec: string | null;
+  container: string | null;
+  album_id: string | null;
+  artist_id: string | null;
+  cover_hash: string | null;
+  cover_source: 'embedded' | 'folder' | null;
+  /** Hash of head, tail and length of the audio without its tags: the same after a retag. */
+  audio_hash: string;
+  file_size_bytes: number;
+  file_mtime_ms: number;
+  /** Folded words of title, artist, album: lower case, without accents, for search. */
+  search_text: string;
+  title_sort: string;
+  artist_sort: string;
+  album_sort: string;
+  added_at: number;
+  updated_at: number;
+  /** Since when the file is gone; null while it is there. */
+  missing_since: number | null;
+}
+
+export interface AlbumsTable {
+  id: string;
+  /** Album artist and title, in one case: unique. */
+  album_key: string;
+  title: string;
+  album_artist: string | null;
+  year: number | null;
+  title_sort: string;
+  search_text: string;
+}
+
+export interface ArtistsTable {
+  id: string;
+  artist_key: string;
+  name: string;
+  name_sort: string;
+  search_text: string;
+}
+
+export interface TrackGenresTable {
+  track_id: string;
+  genre_key: string;
+  name: string;
+}
+
+/** Cover pictures by content; the bytes lie in DATA_DIR/covers. */
+export interface CoversTable {
+  hash: string;
+  mime: string;
+  size_bytes: number;
+}
+
+/** The picture lying in a folder, which stands for its tracks that embed none. */
+export interface FolderImagesTable {
+  library_root: string;
+  /** Relative to the root; '' is the root itself. */
+  folder: string;
+  file_name: string;
+  file_size_bytes: number;
+  file_mtime_ms: number;
+  /** Null when the file is no picture we take. */
+  cover_hash: string | null;
+}
+
+/** Files the last scan could not read as music. */
+export interface ScanProblemsTable {
+  library_root: string;
+  track_path: string;
+  reason: string;
+  file_size_bytes: number;
+  file_mtime_ms: number;
+  seen_at: number;
+}
+
+export interface LibraryTables {
+  tracks: TracksTable;
+  albums: AlbumsTable;
+  artists: ArtistsTable;
+  track_genres: TrackGenresTable;
+  covers: CoversTable;
+  folder_images: FolderImagesTable;
+  scan_problems: ScanProblemsTable;
+}
