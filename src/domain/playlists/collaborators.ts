@@ -1,0 +1,71 @@
+import { usersByIds } from '../accounts/accounts.queries.ts';
+import { DomainError, notFound } from '../errors.ts';
+import { epochSeconds } from '../ports.ts';
+import { inTransaction } from '../unit-of-work.ts';
+import { requireOwner } from './playlists.access.ts';
+import type { removeCollaborator as removeEndpoint, setCollaborator as setEndpoint } from '#contract/playlists.ts';
+import type { Input, Reply } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '../context.ts';
+
+/**
+ * Adds a person to a list, or changes their role; it counts from their next edit.
+ * @throws DomainError not_found, forbidden, unprocessable (the owner)
+ */
+export async function setCollaborator(
+  ctx: Ctx,
+  actor: Actor,
+  { id, user_id, role }: Input<typeof setEndpoint>,
+): Promise<Reply<typeof setEndpoint>> {
+  await requireOwner(ctx.db, actor, id);
+  if (user_id === actor.user_id) throw new DomainError('unprocessable', 'You own this playlist already.');
+  const person = (await usersByIds(ctx.db, [user_id])).get(user_id);
+  if (person === undefined) throw notFound('person');
+  const added_at = await inTransaction(ctx, async (tx) => {
+    const owned = await tx.trx
+      .selectFrom('user_playlists')
+      .select('id')
+      .where('id', '=', id)
+      .where('user_id', '=', actor.user_id)
+      .executeTakeFirst();
+    if (owned === undefined) throw notFound('playlist');
+    const row = await tx.trx
+      .insertInto('playlist_collaborators')
+      .values({
+        playlist_id: id,
+        user_id,
+        role,
+        added_at: epochSeconds(tx.clock),
+        added_by_user_id: actor.user_id,
+      })
+      .onConflict((conflict) => conflict.columns(['playlist_id', 'user_id']).doUpdateSet({ role }))
+      .returning('added_at')
+      .executeTakeFirstOrThrow();
+    tx.publish({ name: 'playlist.member_changed', payload: { playlist_id: id, user_id, role } });
+    return row.added_at;
+  });
+  return { ...person, role, added_at };
+}
+
+/** Takes a person off a list; what they added stays, their open copies close. @throws DomainError not_found, forbidden */
+export async function removeCollaborator(
+  ctx: Ctx,
+  actor: Actor,
+  { id, user_id }: Input<typeof removeEndpoint>,
+): Promise<void> {
+  await requireOwner(ctx.db, actor, id);
+  await inTransaction(ctx, async (tx) => {
+    const row = await tx.trx
+      .deleteFrom('playlist_collaborators')
+      .where('playlist_id', '=', id)
+      .where('user_id', '=', user_id)
+      .where((eb) =>
+        eb.exists(
+          eb.selectFrom('user_playlists').select('id').where('id', '=', id).where('user_id', '=', actor.user_id),
+        ),
+      )
+      .returning('user_id')
+      .executeTakeFirst();
+    if (row === undefined) throw notFound('collaborator');
+    tx.publish({ name: 'playlist.member_changed', payload: { playlist_id: id, user_id, role: null } });
+  });
+}

@@ -1,0 +1,97 @@
+import { epochSeconds } from '../ports.ts';
+import { notFound } from '../errors.ts';
+import { inTransaction } from '../unit-of-work.ts';
+import { projectChanges } from './project-tracks.ts';
+import type { Ctx } from '../context.ts';
+import type { Change } from './project-tracks.ts';
+
+/** Rows of one log before it is worth folding them into a snapshot. */
+export const COMPACT_AFTER_ROWS = 200;
+
+export interface LoadedLog {
+  /** In order; the first may be a snapshot. */
+  updates: Uint8Array[];
+  last_seq: number;
+  /** Whose each Yjs client id is. */
+  clients: Map<number, string>;
+}
+
+/** All that is stored of a playlist's document. @throws DomainError not_found */
+export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog> {
+  const exists = await ctx.db
+    .selectFrom('user_playlists')
+    .select('id')
+    .where('id', '=', playlist_id)
+    .executeTakeFirst();
+  if (exists === undefined) throw notFound('playlist');
+  const rows = await ctx.db
+    .selectFrom('playlist_updates')
+    .select(['seq', 'bytes'])
+    .where('playlist_id', '=', playlist_id)
+    .orderBy('seq')
+    .execute();
+  const clients = await ctx.db
+    .selectFrom('playlist_clients')
+    .select(['client_id', 'user_id'])
+    .where('playlist_id', '=', playlist_id)
+    .execute();
+  return {
+    updates: rows.map((row) => row.bytes),
+    last_seq: rows.at(-1)?.seq ?? 0,
+    clients: new Map(clients.map((row) => [row.client_id, row.user_id])),
+  };
+}
+
+export interface Append {
+  playlist_id: string;
+  seq: number;
+  /** What the document took in, as one Yjs update. */
+  bytes: Uint8Array;
+  /** Null when several people's edits were taken in one turn. */
+  user_id: string | null;
+  /** Client ids seen for the first time. */
+  clients: readonly { client_id: number; user_id: string }[];
+  change: Change;
+}
+
+/** [PL3] Stores an edit and the rows that follow from it in one transaction; resolves once both are on disk. */
+export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
+  const { playlist_id, seq, bytes, user_id, clients, change } = append;
+  await inTransaction(ctx, async (tx) => {
+    const now = epochSeconds(tx.clock);
+    await tx.trx
+      .insertInto('playlist_updates')
+      .values({ playlist_id, seq, kind: 'update', bytes, user_id, created_at: now })
+      .execute();
+    if (clients.length > 0) {
+      await tx.trx
+        .insertInto('playlist_clients')
+        .values(clients.map((client) => ({ playlist_id, ...client, first_seen_at: now })))
+        .execute();
+    }
+    const version = await projectChanges(tx, playlist_id, change);
+    tx.publish({ name: 'playlist.changed', payload: { playlist_id, version } });
+  });
+}
+
+/** Replaces the log up to `seq` by one snapshot of the same content. */
+export async function compactLog(ctx: Ctx, playlist_id: string, seq: number, snapshot: Uint8Array): Promise<void> {
+  await inTransaction(ctx, async (tx) => {
+    await tx.trx
+      .deleteFrom('playlist_updates')
+      .where('playlist_id', '=', playlist_id)
+      .where('seq', '<=', seq)
+      .execute();
+    await tx.trx
+      .insertInto('playlist_updates')
+      .values({
+        playlist_id,
+        seq,
+        kind: 'snapshot',
+        bytes: snapshot,
+        user_id: null,
+        created_at: epochSeconds(tx.clock),
+      })
+      .execute();
+  });
+}

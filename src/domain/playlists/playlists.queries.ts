@@ -1,0 +1,189 @@
+import { usersByIds } from '../accounts/accounts.queries.ts';
+import { tracksByIds } from '../library/library.queries.ts';
+import { notFound } from '../errors.ts';
+import { cutPage, readCursor } from '../page.ts';
+import { requireReader } from './playlists.access.ts';
+import { presentEntry, presentPlaylist } from './playlists.present.ts';
+import type {
+  getPlaylist,
+  listCollaborators,
+  listPlaylistTracks,
+  listPlaylists,
+  PlaylistRole,
+} from '#contract/playlists.ts';
+import type { Input, Reply } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '../context.ts';
+import type { Schema } from '../database.ts';
+import type { Kysely } from 'kysely';
+
+function withMyRole(db: Kysely<Schema>, actor: Actor) {
+  return db
+    .selectFrom('user_playlists')
+    .leftJoin('playlist_collaborators as mine', (join) =>
+      join.onRef('mine.playlist_id', '=', 'user_playlists.id').on('mine.user_id', '=', actor.user_id),
+    )
+    .selectAll('user_playlists')
+    .select('mine.role as my_role');
+}
+
+/** My lists, or public ones of people who share theirs; last changed first. */
+export async function playlists(
+  ctx: Ctx,
+  actor: Actor,
+  { scope, limit, cursor }: Input<typeof listPlaylists>,
+): Promise<Reply<typeof listPlaylists>> {
+  const after = readCursor<[number, string]>(cursor);
+  let query = withMyRole(ctx.db, actor)
+    .orderBy('updated_at', 'desc')
+    .orderBy('user_playlists.id', 'desc')
+    .limit(limit + 1);
+  query =
+    scope === 'mine'
+      ? query.where((eb) => eb.or([eb('user_playlists.user_id', '=', actor.user_id), eb('mine.role', 'is not', null)]))
+      : query
+          .where('is_public', '=', 1)
+          .where('user_playlists.user_id', '<>', actor.user_id)
+          .where((eb) =>
+            eb.exists(
+              eb
+                .selectFrom('user_profiles')
+                .innerJoin('users', 'users.id', 'user_profiles.user_id')
+                .select('user_profiles.user_id')
+                .whereRef('user_profiles.user_id', '=', 'user_playlists.user_id')
+                .where('user_profiles.share_playlists', '=', 1)
+                .where('users.is_active', '=', 1),
+            ),
+          );
+  if (after !== null) {
+    const [updated_at, id] = after;
+    query = query.where((eb) =>
+      eb.or([
+        eb('user_playlists.updated_at', '<', updated_at),
+        eb.and([eb('user_playlists.updated_at', '=', updated_at), eb('user_playlists.id', '<', id)]),
+      ]),
+    );
+  }
+  const { rows, next_cursor } = cutPage(await query.execute(), limit, (row) => [row.updated_at, row.id]);
+  const owners = await usersByIds(
+    ctx.db,
+    rows.map((row) => row.user_id),
+  );
+  const items = rows.flatMap((row) => {
+    const owner = owners.get(row.user_id);
+    const role: PlaylistRole = row.user_id === actor.user_id ? 'owner' : (row.my_role ?? 'public');
+    return owner === undefined ? [] : [presentPlaylist(row, owner, role)];
+  });
+  return { items, next_cursor };
+}
+
+/** One list I may see. @throws DomainError not_found */
+export async function playlist(
+  ctx: Ctx,
+  actor: Actor,
+  { id }: Input<typeof getPlaylist>,
+): Promise<Reply<typeof getPlaylist>> {
+  const role = await requireReader(ctx.db, actor, id);
+  const row = await ctx.db.selectFrom('user_playlists').selectAll().where('id', '=', id).executeTakeFirst();
+  const owner = row === undefined ? undefined : (await usersByIds(ctx.db, [row.user_id])).get(row.user_id);
+  if (row === undefined || owner === undefined) throw notFound('playlist');
+  return presentPlaylist(row, owner, role);
+}
+
+/** The entries of a list in order. @throws DomainError not_found */
+export async function playlistTracks(
+  ctx: Ctx,
+  actor: Actor,
+  { id, limit, cursor }: Input<typeof listPlaylistTracks>,
+): Promise<Reply<typeof listPlaylistTracks>> {
+  await requireReader(ctx.db, actor, id);
+  const after = readCursor<[number]>(cursor, ['number']);
+  const found = await ctx.db
+    .selectFrom('playlist_tracks')
+    .selectAll()
+    .where('playlist_id', '=', id)
+    .where('position', '>', after === null ? -1 : after[0])
+    .orderBy('position')
+    .limit(limit + 1)
+    .execute();
+  const { rows, next_cursor } = cutPage(found, limit, (row) => [row.position]);
+  const tracks = await tracksByIds(
+    ctx.db,
+    rows.flatMap((row) => row.track_id ?? []),
+  );
+  const users = await usersByIds(ctx.db, [...new Set(rows.flatMap((row) => row.added_by_user_id ?? []))]);
+  return { items: rows.map((row) => presentEntry(row, tracks, users)), next_cursor };
+}
+
+/** Owner and members of a list; those who merely read a public list see the owner only. */
+export async function collaborators(
+  ctx: Ctx,
+  actor: Actor,
+  { id }: Input<typeof listCollaborators>,
+): Promise<Reply<typeof listCollaborators>> {
+  const role = await requireReader(ctx.db, actor, id);
+  const list = await ctx.db
+    .selectFrom('user_playlists')
+    .select(['user_id', 'created_at'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (list === undefined) throw notFound('playlist');
+  const members =
+    role === 'public'
+      ? []
+      : await ctx.db
+          .selectFrom('playlist_collaborators')
+          .select(['user_id', 'role', 'added_at'])
+          .where('playlist_id', '=', id)
+          .orderBy('added_at')
+          .orderBy('user_id')
+          .execute();
+  const people = [{ user_id: list.user_id, role: 'owner' as const, added_at: list.created_at }, ...members];
+  const users = await usersByIds(
+    ctx.db,
+    people.map((person) => person.user_id),
+  );
+  const items = people.flatMap(({ user_id, role: theirs, added_at }) => {
+    const user = users.get(user_id);
+    return user === undefined ? [] : [{ ...user, role: theirs, added_at }];
+  });
+  return { items, next_cursor: null };
+}
+
+/** The owner and everybody who belongs to a list. */
+export async function memberIds(db: Kysely<Schema>, playlist_id: string): Promise<string[]> {
+  const owner = await db
+    .selectFrom('user_playlists')
+    .select('user_id')
+    .where('id', '=', playlist_id)
+    .executeTakeFirst();
+  const members = await db
+    .selectFrom('playlist_collaborators')
+    .select('user_id')
+    .where('playlist_id', '=', playlist_id)
+    .execute();
+  return owner === undefined ? [] : [owner.user_id, ...members.map((row) => row.user_id)];
+}
+
+/** What the ledger knows of entries: their track, whoever sets them again. */
+export async function ledgerOf(
+  db: Kysely<Schema>,
+  playlist_id: string,
+  entry_ids: readonly string[],
+): Promise<Map<string, { track_id: string | null; text_json: string | null }>> {
+  const known = new Map<string, { track_id: string | null; text_json: string | null }>();
+  for (let i = 0; i < entry_ids.length; i += 500) {
+    const rows = await db
+      .selectFrom('playlist_entries')
+      .select(['entry_id', 'track_id', 'text_json'])
+      .where('playlist_id', '=', playlist_id)
+      .where('entry_id', 'in', entry_ids.slice(i, i + 500))
+      .execute();
+    for (const row of rows) known.set(row.entry_id, row);
+  }
+  return known;
+}
+
+export async function playlistIdsOwnedBy(db: Kysely<Schema>, user_id: string): Promise<string[]> {
+  const rows = await db.selectFrom('user_playlists').select('id').where('user_id', '=', user_id).execute();
+  return rows.map((row) => row.id);
+}

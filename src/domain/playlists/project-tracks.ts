@@ -1,0 +1,125 @@
+import { sql } from 'kysely';
+import { epochSeconds } from '../ports.ts';
+import type { EntryTextValue } from '#contract/playlist-doc.ts';
+import type { TxCtx } from '../context.ts';
+
+/** Rows of one statement; both databases take this many parameters. */
+const CHUNK = 200;
+
+export interface PlacedEntry {
+  entry_id: string;
+  track_id: string | null;
+  text: EntryTextValue | null;
+  order_key: string | null;
+  /** Who set it in this edit; for an entry the ledger knows already, the ledger decides. */
+  set_by: string | null;
+}
+
+/** What an edit changed in the document, as far as rows follow from it. */
+export interface Change {
+  /** Entries that are in the list now and were added, or placed anew. */
+  upserted: readonly PlacedEntry[];
+  removed: readonly string[];
+  name?: string;
+  description?: string;
+}
+
+function chunks<T>(items: readonly T[]): T[][] {
+  const out: T[][] = [];
+  for (let i = 0; i < items.length; i += CHUNK) out.push(items.slice(i, i + CHUNK));
+  return out;
+}
+
+/**
+ * Lets the rows follow the document.
+ * @returns the playlist's new version
+ */
+export async function projectChanges(tx: TxCtx, playlist_id: string, change: Change): Promise<number> {
+  const now = epochSeconds(tx.clock);
+  for (const ids of chunks(change.removed)) {
+    await tx.trx
+      .deleteFrom('playlist_tracks')
+      .where('playlist_id', '=', playlist_id)
+      .where('entry_id', 'in', ids)
+      .execute();
+  }
+  for (const part of chunks(change.upserted)) await upsertEntries(tx, playlist_id, part, now);
+  if (change.removed.length > 0 || change.upserted.length > 0) await renumber(tx, playlist_id);
+
+  const row = await tx.trx
+    .updateTable('user_playlists')
+    .set((eb) => ({
+      ...(change.name === undefined ? {} : { name: change.name }),
+      ...(change.description === undefined ? {} : { description: change.description }),
+      updated_at: now,
+      version: eb('version', '+', 1),
+      track_count: eb
+        .selectFrom('playlist_tracks')
+        .select(eb.fn.countAll<number>().as('n'))
+        .where('playlist_id', '=', playlist_id),
+      total_duration: eb
+        .selectFrom('playlist_tracks')
+        .innerJoin('tracks', 'tracks.id', 'playlist_tracks.track_id')
+        .select((inner) => inner.fn.coalesce(inner.fn.sum<number>('tracks.duration'), inner.lit(0)).as('seconds'))
+        .where('playlist_id', '=', playlist_id),
+    }))
+    .where('id', '=', playlist_id)
+    .returning('version')
+    .executeTakeFirstOrThrow();
+  return row.version;
+}
+
+async function upsertEntries(
+  tx: TxCtx,
+  playlist_id: string,
+  entries: readonly PlacedEntry[],
+  now: number,
+): Promise<void> {
+  await tx.trx
+    .insertInto('playlist_entries')
+    .values(
+      entries.map(({ entry_id, track_id, text, set_by }) => ({
+        playlist_id,
+        entry_id,
+        track_id,
+        text_json: text === null ? null : JSON.stringify(text),
+        added_by_user_id: set_by,
+        added_at: now,
+      })),
+    )
+    .onConflict((conflict) => conflict.columns(['playlist_id', 'entry_id']).doNothing())
+    .execute();
+  const ledger = await tx.trx
+    .selectFrom('playlist_entries')
+    .selectAll()
+    .where('playlist_id', '=', playlist_id)
+    .where(
+      'entry_id',
+      'in',
+      entries.map((entry) => entry.entry_id),
+    )
+    .execute();
+  const keys = new Map(entries.map((entry) => [entry.entry_id, entry.order_key]));
+  await tx.trx
+    .insertInto('playlist_tracks')
+    .values(ledger.map((row) => ({ ...row, position: 0, order_key: keys.get(row.entry_id) ?? null })))
+    .onConflict((conflict) =>
+      conflict.columns(['playlist_id', 'entry_id']).doUpdateSet((eb) => ({ order_key: eb.ref('excluded.order_key') })),
+    )
+    .execute();
+}
+
+/** Writes `position` where it is no longer right: one statement, done beside the main thread. */
+async function renumber(tx: TxCtx, playlist_id: string): Promise<void> {
+  await sql`
+    update playlist_tracks set position = placed.n
+    from (
+      select entry_id,
+        row_number() over (order by case when order_key is null then 1 else 0 end, order_key, entry_id) - 1 as n
+      from playlist_tracks where playlist_id = ${playlist_id}
+    ) as placed
+    where playlist_tracks.playlist_id = ${playlist_id}
+      and playlist_tracks.entry_id = placed.entry_id
+      and playlist_tracks.position <> placed.n
+  `.execute(tx.trx);
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { Role } from '#contract/accounts.ts';
+import { DomainError } from '../errors.ts';
+import { epochSeconds } from '../ports.ts';
+import { inTransaction } from '../unit-of-work.ts';
+import { requireReader } from './playlists.access.ts';
+import type { createTicket as endpoint } from '#contract/playlists.ts';
+import type { Input, Reply } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '../context.ts';
+
+const TICKET_SECONDS = 30;
+
+const Asker = z.object({
+  username: z.string(),
+  role: Role,
+  credential: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('session'), session_id: z.string(), auth_time: z.number() }),
+    z.object({
+      kind: z.literal('token'),
+      sid: z.string().nullable(),
+      expires_at: z.number(),
+      auth_time: z.number().nullable(),
+    }),
+  ]),
+});
+
+function hashOf(ticket: string): string {
+  return createHash('sha256').update(ticket).digest('base64url');
+}
+
+/** A single-use key to one list for one connection; its socket lives as long as the credential it was asked with. */
+export async function createTicket(
+  ctx: Ctx,
+  actor: Actor,
+  { id }: Input<typeof endpoint>,
+): Promise<Reply<typeof endpoint>> {
+  await requireReader(ctx.db, actor, id);
+  const ticket = ctx.ids.secret();
+  const now = epochSeconds(ctx.clock);
+  const expires_at = now + TICKET_SECONDS;
+  await inTransaction(ctx, async (tx) => {
+    await tx.trx.deleteFrom('playlist_tickets').where('expires_at', '<', now).execute();
+    await tx.trx
+      .insertInto('playlist_tickets')
+      .values({
+        hash: hashOf(ticket),
+        playlist_id: id,
+        user_id: actor.user_id,
+        asker_json: JSON.stringify({ username: actor.username, role: actor.role, credential: actor.credential }),
+        expires_at,
+      })
+      .execute();
+  });
+  return { ticket, expires_at };
+}
+
+/**
+ * Takes a ticket for a list and answers who asked for it; it is gone afterwards, whatever comes of it.
+ * @throws DomainError unauthenticated
+ */
+export async function redeemTicket(ctx: Ctx, playlist_id: string, ticket: string): Promise<Actor> {
+  const row = await inTransaction(ctx, (tx) =>
+    tx.trx
+      .deleteFrom('playlist_tickets')
+      .where('hash', '=', hashOf(ticket))
+      .returning(['playlist_id', 'user_id', 'asker_json', 'expires_at'])
+      .executeTakeFirst(),
+  );
+  if (row === undefined || row.playlist_id !== playlist_id || row.expires_at < epochSeconds(ctx.clock)) {
+    throw new DomainError(
+      'unauthenticated',
+      'That ticket is used, too old, or for another playlist. Ask for a new one.',
+    );
+  }
+  return { user_id: row.user_id, ...Asker.parse(JSON.parse(row.asker_json)) };
+}

@@ -1,0 +1,33 @@
+import type { Schema } from '../database.ts';
+import type { Transaction } from 'kysely';
+
+/** @returns false when they already did. */
+export async function insertFollow(
+  trx: Transaction<Schema>,
+  follower_id: string,
+  following_id: string,
+  created_at: number,
+): Promise<boolean> {
+  const row = await trx
+    .insertInto('user_follows')
+    .values({ follower_id, following_id, created_at })
+    .onConflict((conflict) => conflict.columns(['follower_id', 'following_id']).doNothing())
+    .returning('follower_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** @returns false when they did not. */
+export async function deleteFollow(
+  trx: Transaction<Schema>,
+  follower_id: string,
+  following_id: string,
+): Promise<boolean> {
+  const row = await trx
+    .deleteFrom('user_follows')
+    .where('follower_id', '=', follower_id)
+    .where('following_id', '=', following_id)
+    .returning('follower_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,47 @@
+import { memberIds } from '#domain/playlists/playlists.queries.ts';
+import type { Ctx } from '#domain/context.ts';
+import type { Audiences } from './audience.ts';
+import type { Broadcaster } from './broadcaster.ts';
+import type { Connections } from './connections.ts';
+import type { PlaylistRooms } from './playlist/registry.ts';
+import type { PresenceRoom } from './presence/presence-room.ts';
+
+export interface FanoutParts {
+  broadcaster: Broadcaster;
+  audiences: Audiences;
+  presence: PresenceRoom;
+  connections: Connections;
+  playlistRooms: PlaylistRooms;
+}
+
+/** What each fact means for those who are here: one entry per domain event. */
+export function startFanout(
+  ctx: Ctx,
+  { broadcaster, audiences, presence, connections, playlistRooms }: FanoutParts,
+): void {
+  ctx.events.on('listen.progressed', (progress) => presence.progressed(progress));
+  ctx.events.on('follow.created', async ({ follower_id, following_id }) => {
+    // Friendship works both ways: each may now see more of the other.
+    await Promise.all([audiences.refresh(follower_id), audiences.refresh(following_id)]);
+  });
+  ctx.events.on('follow.removed', async ({ follower_id, following_id }) => {
+    await Promise.all([audiences.refresh(follower_id), audiences.refresh(following_id)]);
+  });
+  ctx.events.on('profile.changed', async ({ user_id }) => {
+    await audiences.refreshViewersOf(user_id);
+    await playlistRooms.recheckAllOwnedBy(user_id);
+  });
+  ctx.events.on('session.ended', ({ user_id, session_id, reason }) => connections.end(user_id, session_id, reason));
+  ctx.events.on('playlist.changed', async ({ playlist_id, version }) => {
+    const open = playlistRooms.usersIn(playlist_id);
+    for (const user_id of await memberIds(ctx.db, playlist_id)) {
+      if (!open.has(user_id)) broadcaster.emit(`user:${user_id}`, 'playlist:changed', { playlist_id, version });
+    }
+  });
+  ctx.events.on('playlist.member_changed', async ({ playlist_id, user_id }) => {
+    await playlistRooms.recheck(playlist_id);
+    broadcaster.emit(`user:${user_id}`, 'playlist:changed', { playlist_id, version: 0 });
+  });
+  ctx.events.on('playlist.visibility_changed', ({ playlist_id }) => playlistRooms.recheck(playlist_id));
+  ctx.events.on('playlist.deleted', ({ playlist_id }) => playlistRooms.closeDeleted(playlist_id));
+}

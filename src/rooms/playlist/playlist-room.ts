@@ -1,0 +1,429 @@
+import * as Y from 'yjs';
+import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
+import { appendUpdate, COMPACT_AFTER_ROWS, compactLog, loadLog } from '#domain/playlists/playlist-log.ts';
+import { existingTrackIds } from '#domain/library/library.queries.ts';
+import { DomainError } from '#domain/errors.ts';
+import { canEdit } from '#domain/playlists/playlists.access.ts';
+import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
+import { createAwarenessStates } from './awareness.ts';
+import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
+import { judge, readUpdate, Refusal } from './referee.ts';
+import type { CloseReason } from '#contract/close-codes.ts';
+import type { EntryTextValue } from '#contract/playlist-doc.ts';
+import type { PlaylistRole } from '#contract/playlists.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
+import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
+import type { Identity } from './awareness.ts';
+import type { Knowledge, Reading, Verdict } from './referee.ts';
+
+/** One socket in a room, seen from the room. */
+export interface Peer {
+  /** Read anew for each frame. */
+  actor(): Actor;
+  identity: Identity;
+  send(frame: Uint8Array, more?: { isWhole?: boolean }): void;
+  close(reason: CloseReason): void;
+}
+
+/** A peer's place in a room. */
+export interface Seat {
+  receive(frame: Uint8Array): void;
+  leave(): void;
+  /** Counts from the next frame; null: not any more. */
+  setRole(role: PlaylistRole | null): void;
+}
+
+/** One live playlist: its document, its connections, its referee and its log. */
+export interface PlaylistRoom {
+  join(peer: Peer, role: PlaylistRole): Seat;
+  /** Edits as `user_id`; resolves once stored and passed on. */
+  transact<T>(user_id: string, edit: (doc: Y.Doc) => T): Promise<T>;
+  peers(): { peer: Peer; seat: Seat }[];
+  isEmpty(): boolean;
+  closePeers(reason: CloseReason): void;
+  /** Waits for what is being stored, folds the log when it is long, and frees the document. */
+  unload(): Promise<void>;
+}
+
+/** Updates one person's socket may send: steady rate and burst (trust.md B6). */
+const UPDATES_PER_SECOND = 30;
+const UPDATES_BURST = 100;
+
+type Work =
+  | { kind: 'update'; member: Member; reading: Reading }
+  | { kind: 'step1'; member: Member; stateVector: Uint8Array }
+  | {
+      kind: 'edit';
+      user_id: string;
+      edit: (doc: Y.Doc) => unknown;
+      resolve(value: unknown): void;
+      reject(error: unknown): void;
+    };
+
+interface Member {
+  peer: Peer;
+  role: PlaylistRole | null;
+  seat: Seat;
+  hasLeft: boolean;
+  tokens: number;
+  tokensAtMs: number;
+}
+
+/** What one turn changed, as far as storage and peers need it. */
+interface Turn {
+  updates: Uint8Array[];
+  /** Entries and places touched, with who set them. */
+  touched: Map<string, string>;
+  metaTouched: Set<string>;
+  users: Set<string>;
+  authors: Set<Member>;
+  clients: Map<number, string>;
+  edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
+}
+
+/**
+ * Loads a playlist's document and opens its room. `onBroken` is called when storing failed: the document in memory is then
+ * ahead of the one on disk, so the room must be thrown away and loaded anew.
+ * @throws DomainError not_found; any storage error. A document that cannot be loaded is never taken for an empty one.
+ */
+export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: () => void): Promise<PlaylistRoom> {
+  const log = await loadLog(ctx, playlist_id);
+  const doc = new Y.Doc();
+  for (const root of [metaOf(doc), entriesOf(doc), orderOf(doc)]) void root.size;
+  for (const bytes of log.updates) Y.applyUpdate(doc, bytes);
+  if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+    doc.destroy();
+    throw new Error('the stored log of a playlist has a gap');
+  }
+  const clients = log.clients;
+  let seq = log.last_seq;
+  let rows = log.updates.length;
+  let storedBytes = log.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+  const knownTracks = new Set<string>();
+  const members = new Set<Member>();
+  const awareness = createAwarenessStates();
+  let queue: Work[] = [];
+  let running: Promise<void> | null = null;
+  let isClosed = false;
+
+  let turn: Turn | null = null;
+  /** Who the transaction being applied belongs to. */
+  let author = '';
+  doc.on('update', (bytes: Uint8Array) => turn?.updates.push(bytes));
+  doc.on('afterTransaction', (transaction: Y.Transaction) => {
+    if (turn === null) return;
+    for (const [type, keys] of transaction.changed) {
+      for (const key of keys) {
+        if (key === null) continue;
+        if (type === (metaOf(doc) as unknown)) turn.metaTouched.add(key);
+        // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
+        else if (!turn.touched.has(key)) turn.touched.set(key, author);
+      }
+    }
+  });
+
+  function emit(frame: Uint8Array, except?: Member): void {
+    for (const member of members) if (member !== except) member.peer.send(frame);
+  }
+
+  function refuse(member: Member, refusal: Refusal): void {
+    ctx.log.info('playlist update refused', { playlist_id, reason: refusal.reason, detail: refusal.message });
+    member.peer.close(refusal.reason);
+  }
+
+  /** Whatever bytes make the referee stumble are the sender's fault, never the room's end. */
+  function judgeSafely(reading: Reading, knowledge: Knowledge): Verdict {
+    try {
+      return judge(doc, reading, knowledge);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      throw new Refusal('malformed', error instanceof Error ? error.name : 'unreadable');
+    }
+  }
+
+  /** [PL4] Takes one update into the document in memory, if the referee allows it. */
+  function applyUpdate(current: Turn, member: Member, reading: Reading, knowledge: Omit<Knowledge, 'user_id'>): void {
+    if (member.hasLeft || member.role === null) return;
+    const actor = member.peer.actor();
+    const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
+    // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
+    if (!adds) return;
+    if (!canEdit(actor, member.role)) throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
+    if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
+      storedBytes = Y.encodeStateAsUpdate(doc).byteLength;
+      if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
+        throw new Refusal('too_large', 'a playlist document holds at most 8 MiB');
+      }
+    }
+    author = actor.user_id;
+    Y.applyUpdate(doc, reading.bytes, member);
+    if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+      throw new Error('the referee let an update pass that leaves a gap');
+    }
+    for (const client_id of newClients) {
+      clients.set(client_id, actor.user_id);
+      current.clients.set(client_id, actor.user_id);
+    }
+    current.users.add(actor.user_id);
+    current.authors.add(member);
+  }
+
+  function applyEdit(current: Turn, work: Extract<Work, { kind: 'edit' }>): void {
+    author = work.user_id;
+    const before = current.updates.length;
+    try {
+      const value = doc.transact(() => work.edit(doc), work);
+      current.edits.push({ work, value });
+    } catch (error) {
+      work.reject(error);
+    }
+    if (current.updates.length > before) current.users.add(work.user_id);
+  }
+
+  function placed(current: Turn): { upserted: PlacedEntry[]; removed: string[] } {
+    const upserted: PlacedEntry[] = [];
+    const removed: string[] = [];
+    for (const [entry_id, set_by] of current.touched) {
+      const value = entriesOf(doc).get(entry_id);
+      if (value === undefined) removed.push(entry_id);
+      else {
+        const order_key = orderOf(doc).get(entry_id) ?? null;
+        upserted.push({ entry_id, track_id: value.track_id, text: value.text ?? null, order_key, set_by });
+      }
+    }
+    return { upserted, removed };
+  }
+
+  /** What the referee must know of the world, looked up once for a whole turn. */
+  async function lookUp(works: readonly Work[]): Promise<Omit<Knowledge, 'user_id'>> {
+    const track_ids = new Set<string>();
+    const entry_ids = new Set<string>();
+    for (const work of works) {
+      if (work.kind !== 'update') continue;
+      for (const id of work.reading.track_ids) if (!knownTracks.has(id)) track_ids.add(id);
+      for (const id of work.reading.entry_ids) entry_ids.add(id);
+    }
+    if (track_ids.size > 0) for (const id of await existingTrackIds(ctx.db, [...track_ids])) knownTracks.add(id);
+    const ledger = entry_ids.size === 0 ? new Map() : await ledgerOf(ctx.db, playlist_id, [...entry_ids]);
+    return {
+      ownerOfClient: (client_id) => clients.get(client_id),
+      trackExists: (track_id) => knownTracks.has(track_id),
+      ledgerEntry(entry_id) {
+        const row = ledger.get(entry_id);
+        if (row === undefined) return undefined;
+        return {
+          track_id: row.track_id,
+          text: row.text_json === null ? null : (JSON.parse(row.text_json) as EntryTextValue),
+        };
+      },
+    };
+  }
+
+  /** Takes everything that came in since the last turn: judge and apply, store once, then tell everybody at once. */
+  async function runTurn(works: Work[]): Promise<void> {
+    const current: Turn = {
+      updates: [],
+      touched: new Map(),
+      metaTouched: new Set(),
+      users: new Set(),
+      authors: new Set(),
+      clients: new Map(),
+      edits: [],
+    };
+    const knowledge = await lookUp(works);
+    turn = current;
+    try {
+      for (const work of works) {
+        if (work.kind === 'edit') applyEdit(current, work);
+        else if (work.kind === 'update') {
+          try {
+            applyUpdate(current, work.member, work.reading, knowledge);
+          } catch (error) {
+            if (!(error instanceof Refusal)) throw error;
+            refuse(work.member, error);
+          }
+        }
+      }
+    } finally {
+      turn = null;
+    }
+    if (current.updates.length > 0) {
+      const bytes = current.updates.length === 1 ? current.updates[0]! : Y.mergeUpdates(current.updates);
+      const name = current.metaTouched.has('name') ? metaOf(doc).get('name') : undefined;
+      const description = current.metaTouched.has('description') ? (metaOf(doc).get('description') ?? '') : undefined;
+      await appendUpdate(ctx, {
+        playlist_id,
+        seq: seq + 1,
+        bytes,
+        user_id: current.users.size === 1 ? [...current.users][0]! : null,
+        clients: [...current.clients].map(([client_id, user_id]) => ({ client_id, user_id })),
+        change: {
+          ...placed(current),
+          ...(name === undefined || name === '' ? {} : { name }),
+          ...(description === undefined ? {} : { description }),
+        },
+      });
+      seq += 1;
+      rows += 1;
+      storedBytes += bytes.byteLength;
+      // A sole author has all of it already.
+      const sole = current.authors.size === 1 && current.edits.length === 0 ? [...current.authors][0] : undefined;
+      emit(encodeUpdate(bytes), sole);
+    }
+    for (const { work, value } of current.edits) work.resolve(value);
+    for (const work of works) {
+      if (work.kind === 'step1' && !work.member.hasLeft) answerStep1(work.member, work.stateVector);
+    }
+  }
+
+  function answerStep1(member: Member, stateVector: Uint8Array): void {
+    try {
+      member.peer.send(encodeStep2(Y.encodeStateAsUpdate(doc, stateVector)), { isWhole: true });
+    } catch (error) {
+      ctx.log.info('unreadable state vector', { playlist_id, kind: error instanceof Error ? error.name : '' });
+      member.peer.close('malformed');
+    }
+  }
+
+  async function drain(): Promise<void> {
+    while (queue.length > 0) {
+      const works = queue;
+      queue = [];
+      try {
+        await runTurn(works);
+      } catch (error) {
+        breakDown([...works, ...queue], error);
+        return;
+      }
+      if (rows > COMPACT_AFTER_ROWS) await compact();
+    }
+  }
+
+  function breakDown(works: readonly Work[], error: unknown): void {
+    ctx.log.error('a playlist could not be stored', { playlist_id }, error);
+    isClosed = true;
+    queue = [];
+    const failure =
+      error instanceof DomainError
+        ? error
+        : new DomainError('unavailable', 'The playlist could not be stored.', { cause: error });
+    for (const work of works) if (work.kind === 'edit') work.reject(failure);
+    for (const member of [...members]) member.peer.close('restart');
+    onBroken();
+  }
+
+  async function compact(): Promise<void> {
+    const snapshot = Y.encodeStateAsUpdate(doc);
+    try {
+      await compactLog(ctx, playlist_id, seq, snapshot);
+      rows = 1;
+      storedBytes = snapshot.byteLength;
+    } catch (error) {
+      // The long log is still whole; the next turn tries again.
+      ctx.log.warn('a playlist log could not be compacted', {
+        playlist_id,
+        kind: error instanceof Error ? error.name : '',
+      });
+    }
+  }
+
+  function push(work: Work): void {
+    if (isClosed) {
+      if (work.kind === 'edit')
+        work.reject(new DomainError('unavailable', 'This playlist is being closed. Try again.', { retryAfter: 1 }));
+      return;
+    }
+    queue.push(work);
+    running ??= Promise.resolve()
+      .then(drain)
+      .finally(() => {
+        running = null;
+      });
+  }
+
+  function isTooFast(member: Member): boolean {
+    const nowMs = ctx.clock.nowMs();
+    member.tokens = Math.min(UPDATES_BURST, member.tokens + ((nowMs - member.tokensAtMs) / 1000) * UPDATES_PER_SECOND);
+    member.tokensAtMs = nowMs;
+    member.tokens -= 1;
+    return member.tokens < 0;
+  }
+
+  function receive(member: Member, data: Uint8Array): void {
+    if (member.hasLeft || member.role === null) return;
+    try {
+      const frame = decodeFrame(data);
+      switch (frame.kind) {
+        case 'step1':
+          push({ kind: 'step1', member, stateVector: frame.stateVector });
+          return;
+        case 'update':
+          if (isTooFast(member)) throw new Refusal('too_fast', 'too many updates a second');
+          push({ kind: 'update', member, reading: readUpdate(frame.bytes) });
+          return;
+        case 'awareness': {
+          // Sent back to its sender too: the stock client counts on hearing something every 30 s.
+          const told = awareness.take(member, member.peer.identity, frame.entries);
+          if (told.length > 0) emit(encodeAwareness(told));
+          return;
+        }
+        case 'query':
+          member.peer.send(encodeAwareness(awareness.all()));
+          return;
+        case 'unknown':
+          return;
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      refuse(member, error);
+    }
+  }
+
+  return {
+    join(peer, role) {
+      const seat: Seat = {
+        receive: (frame) => receive(member, frame),
+        leave() {
+          if (member.hasLeft) return;
+          member.hasLeft = true;
+          members.delete(member);
+          const told = awareness.leave(member);
+          if (told.length > 0) emit(encodeAwareness(told));
+        },
+        setRole(next) {
+          member.role = next;
+          if (next === null) peer.close('access_withdrawn');
+        },
+      };
+      const member: Member = {
+        peer,
+        role,
+        seat,
+        hasLeft: false,
+        tokens: UPDATES_BURST,
+        tokensAtMs: ctx.clock.nowMs(),
+      };
+      members.add(member);
+      peer.send(encodeStep1(Y.encodeStateVector(doc)));
+      const states = awareness.all();
+      if (states.length > 0) peer.send(encodeAwareness(states));
+      return seat;
+    },
+    transact<T>(user_id: string, edit: (target: Y.Doc) => T) {
+      return new Promise<T>((resolve, reject) => {
+        push({ kind: 'edit', user_id, edit, resolve: resolve as (value: unknown) => void, reject });
+      });
+    },
+    peers: () => [...members].map(({ peer, seat }) => ({ peer, seat })),
+    isEmpty: () => members.size === 0 && queue.length === 0 && running === null,
+    closePeers(reason) {
+      for (const member of [...members]) member.peer.close(reason);
+    },
+    async unload() {
+      isClosed = true;
+      await running;
+      if (rows > 1) await compact();
+      doc.destroy();
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { roleOf } from '#domain/playlists/playlists.access.ts';
+import { playlistIdsOwnedBy } from '#domain/playlists/playlists.queries.ts';
+import { openPlaylistRoom } from './playlist-room.ts';
+import type { PlaylistRole } from '#contract/playlists.ts';
+import type { Ctx } from '#domain/context.ts';
+import type { PlaylistDocs } from '#domain/ports.ts';
+import type { Peer, PlaylistRoom, Seat } from './playlist-room.ts';
+
+/** An empty room is kept this long for the next visitor. */
+const IDLE_MS = 30_000;
+
+/** The live playlists of this process: at most one room each, loaded once however many ask. */
+export interface PlaylistRooms extends PlaylistDocs {
+  /** Loads the room, then lets `accept` make the peer and seats it in the same turn, so that no frame is missed. */
+  join(playlist_id: string, role: PlaylistRole, accept: () => Peer | null): Promise<Seat | null>;
+  usersIn(playlist_id: string): Set<string>;
+  /** Lets changed rights take effect on everybody who has the list open. */
+  recheck(playlist_id: string): Promise<void>;
+  recheckAllOwnedBy(user_id: string): Promise<void>;
+  closeDeleted(playlist_id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Slot =
+  | { state: 'loading'; room: Promise<PlaylistRoom> }
+  | { state: 'open'; room: PlaylistRoom; idle: NodeJS.Timeout | null }
+  | { state: 'closing'; done: Promise<void> };
+
+export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idleMs?: number } = {}): PlaylistRooms {
+  const slots = new Map<string, Slot>();
+
+  async function roomOf(playlist_id: string): Promise<PlaylistRoom> {
+    const slot = slots.get(playlist_id);
+    if (slot?.state === 'open') {
+      if (slot.idle !== null) clearTimeout(slot.idle);
+      slot.idle = null;
+      return slot.room;
+    }
+    if (slot?.state === 'loading') return slot.room;
+    if (slot?.state === 'closing') {
+      await slot.done;
+      return roomOf(playlist_id);
+    }
+    const loading = openPlaylistRoom(ctx(), playlist_id, () => slots.delete(playlist_id));
+    slots.set(playlist_id, { state: 'loading', room: loading });
+    try {
+      const room = await loading;
+      slots.set(playlist_id, { state: 'open', room, idle: null });
+      return room;
+    } catch (error) {
+      slots.delete(playlist_id);
+      throw error;
+    }
+  }
+
+  function settle(playlist_id: string): void {
+    const slot = slots.get(playlist_id);
+    if (slot?.state !== 'open' || slot.idle !== null || !slot.room.isEmpty()) return;
+    slot.idle = setTimeout(() => {
+      if (slots.get(playlist_id) !== slot) return;
+      slot.idle = null;
+      if (slot.room.isEmpty()) void unload(playlist_id, slot.room);
+    }, idleMs);
+    slot.idle.unref();
+  }
+
+  async function unload(playlist_id: string, room: PlaylistRoom): Promise<void> {
+    const done = room.unload().finally(() => slots.delete(playlist_id));
+    slots.set(playlist_id, { state: 'closing', done });
+    await done;
+  }
+
+  function openRoom(playlist_id: string): PlaylistRoom | null {
+    const slot = slots.get(playlist_id);
+    return slot?.state === 'open' ? slot.room : null;
+  }
+
+  async function recheck(playlist_id: string): Promise<void> {
+    for (const { peer, seat } of openRoom(playlist_id)?.peers() ?? []) {
+      seat.setRole(await roleOf(ctx().db, peer.actor().user_id, playlist_id));
+    }
+  }
+
+  return {
+    async join(playlist_id, role, accept) {
+      const room = await roomOf(playlist_id);
+      const peer = accept();
+      if (peer === null) {
+        settle(playlist_id);
+        return null;
+      }
+      const seat = room.join(peer, role);
+      return {
+        ...seat,
+        leave() {
+          seat.leave();
+          settle(playlist_id);
+        },
+      };
+    },
+    async transact(playlist_id, user_id, edit) {
+      const room = await roomOf(playlist_id);
+      try {
+        return await room.transact(user_id, edit);
+      } finally {
+        // After the turn has ended, not within it.
+        setImmediate(() => settle(playlist_id));
+      }
+    },
+    usersIn: (playlist_id) => new Set((openRoom(playlist_id)?.peers() ?? []).map(({ peer }) => peer.actor().user_id)),
+    recheck,
+    async recheckAllOwnedBy(user_id) {
+      if (slots.size === 0) return;
+      for (const id of await playlistIdsOwnedBy(ctx().db, user_id)) await recheck(id);
+    },
+    async closeDeleted(playlist_id) {
+      const slot = slots.get(playlist_id);
+      if (slot?.state !== 'open') return;
+      slots.delete(playlist_id);
+      if (slot.idle !== null) clearTimeout(slot.idle);
+      slot.room.closePeers('not_found');
+    },
+    async close() {
+      for (const [playlist_id, slot] of [...slots]) {
+        if (slot.state === 'open') {
+          if (slot.idle !== null) clearTimeout(slot.idle);
+          slot.room.closePeers('restart');
+          await unload(playlist_id, slot.room);
+        } else if (slot.state === 'closing') await slot.done;
+      }
+    },
+  };
+}
