@@ -1,0 +1,211 @@
+import { notFound } from '../errors.ts';
+import type { TxCtx } from '../context.ts';
+import type {
+  LocalAccountsTable,
+  LoginAttemptsTable,
+  OidcRecordsTable,
+  OneTimeLinksTable,
+  UserProfilesTable,
+  UserSessionsTable,
+  UsersTable,
+} from './accounts.table.ts';
+
+type Trx = TxCtx['trx'];
+
+/** Stores a person with the profile everybody starts with: friends see them, listening stays their own. */
+export async function insertUser(trx: Trx, user: UsersTable): Promise<void> {
+  await trx.insertInto('users').values(user).execute();
+  await trx
+    .insertInto('user_profiles')
+    .values({
+      user_id: user.id,
+      bio: null,
+      avatar_url: null,
+      location: null,
+      website: null,
+      privacy_level: 1,
+      share_listening_history: 0,
+      share_playlists: 1,
+      updated_at: user.created_at,
+    })
+    .execute();
+}
+
+/** Stores an account of the embedded provider. */
+export async function insertLocalAccount(trx: Trx, account: LocalAccountsTable): Promise<void> {
+  await trx.insertInto('local_accounts').values(account).execute();
+}
+
+/** Changes the named columns of a person; none named is no statement. */
+export async function updateUser(
+  trx: Trx,
+  user_id: string,
+  change: Partial<Pick<UsersTable, 'email' | 'display_name' | 'role' | 'last_active' | 'preferences_json'>>,
+): Promise<void> {
+  if (Object.keys(change).length === 0) return;
+  await trx.updateTable('users').set(change).where('id', '=', user_id).execute();
+}
+
+/** Reads stored preferences and keeps their row to this transaction, so that of two merges at once neither is lost. */
+export async function lockPreferences(trx: Trx, user_id: string): Promise<string> {
+  const row = await trx
+    .updateTable('users')
+    .set((eb) => ({ preferences_json: eb.ref('preferences_json') }))
+    .where('id', '=', user_id)
+    .returning('preferences_json')
+    .executeTakeFirst();
+  if (row === undefined) throw notFound('person');
+  return row.preferences_json;
+}
+
+/** Changes the named columns of a profile. */
+export async function updateUserProfile(
+  trx: Trx,
+  user_id: string,
+  change: Partial<Omit<UserProfilesTable, 'user_id'>>,
+): Promise<void> {
+  await trx.updateTable('user_profiles').set(change).where('user_id', '=', user_id).execute();
+}
+
+/** Whether any person or local account holds the name. */
+export async function isUsernameTaken(trx: Trx, username_key: string): Promise<boolean> {
+  const user = await trx.selectFrom('users').select('id').where('username_key', '=', username_key).executeTakeFirst();
+  if (user !== undefined) return true;
+  const account = await trx
+    .selectFrom('local_accounts')
+    .select('id')
+    .where('username_key', '=', username_key)
+    .executeTakeFirst();
+  return account !== undefined;
+}
+
+/** Stores a browser session. */
+export async function insertSession(trx: Trx, session: UserSessionsTable): Promise<void> {
+  await trx.insertInto('user_sessions').values(session).execute();
+}
+
+/** Notes a session's use, which prolongs it. */
+export async function touchSession(
+  trx: Trx,
+  session_id: string,
+  change: { last_used_at: number; expires_at: number },
+): Promise<void> {
+  await trx.updateTable('user_sessions').set(change).where('id', '=', session_id).execute();
+}
+
+interface EndedSession {
+  id: string;
+  user_id: string;
+  provider_sid: string | null;
+}
+
+/** Removes one session by its id or by its secret; says what was removed. */
+export async function deleteSession(
+  trx: Trx,
+  by: { id: string } | { secret_hash: string },
+): Promise<EndedSession | undefined> {
+  const query = trx.deleteFrom('user_sessions').returning(['id', 'user_id', 'provider_sid']);
+  const one = 'id' in by ? query.where('id', '=', by.id) : query.where('secret_hash', '=', by.secret_hash);
+  return one.executeTakeFirst();
+}
+
+/** Removes sessions that have run out; says which. */
+export async function deleteExpiredSessions(trx: Trx, now: number): Promise<EndedSession[]> {
+  return trx
+    .deleteFrom('user_sessions')
+    .where('expires_at', '<=', now)
+    .returning(['id', 'user_id', 'provider_sid'])
+    .execute();
+}
+
+/** The provider's own session behind ours ends too, or its cookie would sign the next visitor in without a question. */
+export async function deleteProviderSession(trx: Trx, uid: string): Promise<void> {
+  await trx.deleteFrom('oidc_records').where('model', '=', 'Session').where('uid', '=', uid).execute();
+}
+
+/** Removes what has run out of the short-lived tables; a minute's grace keeps clock differences harmless. */
+export async function deleteExpiredRecords(trx: Trx, now: number): Promise<void> {
+  await trx
+    .deleteFrom('login_attempts')
+    .where('expires_at', '<=', now - 60)
+    .execute();
+  await trx
+    .deleteFrom('one_time_links')
+    .where('expires_at', '<=', now - 60)
+    .execute();
+  await trx
+    .deleteFrom('oidc_records')
+    .where('expires_at', '<=', now - 60)
+    .execute();
+}
+
+/** Stores a sign-in under way. */
+export async function insertLoginAttempt(trx: Trx, attempt: LoginAttemptsTable): Promise<void> {
+  await trx.insertInto('login_attempts').values(attempt).execute();
+}
+
+/** Takes an attempt out in one statement, so that it can be had once. */
+export async function takeAttempt(
+  trx: Trx,
+  by: { state_hash: string; browser_hash: string; now: number },
+): Promise<LoginAttemptsTable | undefined> {
+  return trx
+    .deleteFrom('login_attempts')
+    .where('state_hash', '=', by.state_hash)
+    .where('browser_hash', '=', by.browser_hash)
+    .where('expires_at', '>', by.now)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Stores a one-time link in place of earlier ones of its purpose. */
+export async function replaceOneTimeLink(trx: Trx, one: OneTimeLinksTable): Promise<void> {
+  await trx.deleteFrom('one_time_links').where('purpose', '=', one.purpose).execute();
+  await trx.insertInto('one_time_links').values(one).execute();
+}
+
+/** Uses a one-time link up; false when it is not there or too old. */
+export async function takeOneTimeLink(
+  trx: Trx,
+  by: Pick<OneTimeLinksTable, 'hash' | 'purpose'> & { now: number },
+): Promise<boolean> {
+  const taken = await trx
+    .deleteFrom('one_time_links')
+    .where('hash', '=', by.hash)
+    .where('purpose', '=', by.purpose)
+    .where('expires_at', '>', by.now)
+    .returning('hash')
+    .executeTakeFirst();
+  return taken !== undefined;
+}
+
+/** Stores a record of the embedded provider, or replaces it and keeps whether it was used. */
+export async function upsertOidcRecord(trx: Trx, row: Omit<OidcRecordsTable, 'consumed_at'>): Promise<void> {
+  const { model: _model, id: _id, ...change } = row;
+  await trx
+    .insertInto('oidc_records')
+    .values({ ...row, consumed_at: null })
+    .onConflict((conflict) => conflict.columns(['model', 'id']).doUpdateSet(change))
+    .execute();
+}
+
+/** Marks a record as used; false when it already was. */
+export async function markOidcRecordUsed(trx: Trx, by: { model: string; id: string; now: number }): Promise<boolean> {
+  const result = await trx
+    .updateTable('oidc_records')
+    .set({ consumed_at: by.now })
+    .where('model', '=', by.model)
+    .where('id', '=', by.id)
+    .where('consumed_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Removes one record of a model, or all that a grant led to. */
+export async function deleteOidcRecords(
+  trx: Trx,
+  by: { model: string } & ({ id: string } | { grant_id: string }),
+): Promise<void> {
+  const query = trx.deleteFrom('oidc_records').where('model', '=', by.model);
+  await ('id' in by ? query.where('id', '=', by.id) : query.where('grant_id', '=', by.grant_id)).execute();
+}

@@ -1,0 +1,100 @@
+import type { Role } from '#contract/accounts.ts';
+
+export const USERNAME_MIN = 2;
+export const USERNAME_MAX = 40;
+export const PASSWORD_MIN = 8;
+/** Hashing cost does not depend on it; it only keeps a request small. */
+export const PASSWORD_MAX = 200;
+
+/** Names that would read as the server speaking, or as nobody. */
+const RESERVED = new Set(
+  (
+    'me self you nobody anonymous anyone everyone all null undefined none unknown deleted deleted-user system server ' +
+    'stepheybot stepheybot-music bot api auth oidc setup login logout signup settings local security'
+  ).split(' '),
+);
+/** Names of an office: an administrator may carry one, nobody else may look like one. */
+const OFFICES = new Set('admin administrator root owner operator moderator mod support staff help'.split(' '));
+
+/** Scripts with letters that pass for each other; a name stays within one of them. */
+const LOOKALIKE_SCRIPTS = [
+  /\p{Script=Latin}/u,
+  /\p{Script=Cyrillic}/u,
+  /\p{Script=Greek}/u,
+  /\p{Script=Armenian}/u,
+  /\p{Script=Cherokee}/u,
+  /\p{Script=Coptic}/u,
+  /\p{Script=Georgian}/u,
+];
+
+/** The form a username is shown in: NFKC, so that full-width and ligature spellings become the plain one. */
+export function normalizeUsername(name: string): string {
+  return name.normalize('NFKC').trim();
+}
+
+/** The form by which usernames are unique: two names that differ in case or compatibility spelling share it. */
+export function foldUsername(name: string): string {
+  // Up, then down folds what lower-casing alone keeps apart (ß/ss, dotless i); both sigmas end as one.
+  return normalizeUsername(name).toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
+}
+
+/** Says what is wrong with a username's spelling, or null. Reserved words are another question. */
+export function usernameProblem(name: string): string | null {
+  const length = [...name].length;
+  if (length < USERNAME_MIN || length > USERNAME_MAX) return `must have ${USERNAME_MIN} to ${USERNAME_MAX} characters`;
+  if (!/^[\p{L}\p{M}\p{Nd}._-]+$/u.test(name)) return 'may hold letters, digits, dot, underscore and hyphen only';
+  if (!/^[\p{L}\p{Nd}]/u.test(name) || !/[\p{L}\p{M}\p{Nd}]$/u.test(name))
+    return 'must begin and end with a letter or digit';
+  if (/\p{M}{3}/u.test(name) || /[._-]{2}/.test(name)) return 'has too many marks in a row';
+  if (LOOKALIKE_SCRIPTS.filter((script) => script.test(name)).length > 1)
+    return 'mixes alphabets whose letters look alike';
+  return null;
+}
+
+/** Whether a local account of this role may not carry the name. */
+export function isReservedUsername(name: string, role: Role): boolean {
+  const key = foldUsername(name);
+  return RESERVED.has(key) || (OFFICES.has(key) && role !== 'admin');
+}
+
+/** A valid username from what a provider tells: its own, cut to our rules, else a neutral one. Never from the e-mail. */
+export function usernameFromClaims(claims: { username?: string | undefined; name?: string | undefined }): string {
+  for (const claimed of [claims.username, claims.name]) {
+    if (claimed === undefined) continue;
+    // A provider whose usernames are e-mail addresses would otherwise publish them.
+    const local = normalizeUsername(claimed).split('@')[0] ?? '';
+    const cut = [...local.replace(/[^\p{L}\p{M}\p{Nd}._-]+/gu, '-').replace(/[._-]{2,}/g, '-')]
+      .slice(0, USERNAME_MAX)
+      .join('')
+      .replace(/^[^\p{L}\p{Nd}]+/u, '')
+      .replace(/[._-]+$/, '');
+    if (usernameProblem(cut) === null) return cut;
+  }
+  return 'listener';
+}
+
+/** The nth attempt at a free name: `ana`, `ana-2`, `ana-3`, …, within the length limit. */
+export function withSuffix(username: string, n: number): string {
+  if (n === 1) return username;
+  const suffix = `-${n}`;
+  return (
+    [...username]
+      .slice(0, USERNAME_MAX - suffix.length)
+      .join('')
+      .replace(/[._-]+$/, '') + suffix
+  );
+}
+
+/** The strongest of our roles among a provider's, by name; null when it names none of ours. */
+export function roleFromClaims(roles: readonly unknown[] | undefined): Role | null {
+  for (const role of ['admin', 'user', 'guest'] as const) if (roles?.includes(role) === true) return role;
+  return null;
+}
+
+/** Says what is wrong with a new password, or null. Length is all that is asked (NIST SP 800-63B §3.1.1.2). */
+export function passwordProblem(password: string): string | null {
+  const length = [...password].length;
+  if (length < PASSWORD_MIN) return `must have at least ${PASSWORD_MIN} characters`;
+  if (length > PASSWORD_MAX) return `must have at most ${PASSWORD_MAX} characters`;
+  return null;
+}

@@ -1,0 +1,38 @@
+import { DEFAULT_PREFERENCES, Preferences } from '#contract/accounts.ts';
+import { notFound } from '../errors.ts';
+import { inTransaction } from '../unit-of-work.ts';
+import { findPreferencesJson } from './accounts.queries.ts';
+import { lockPreferences, updateUser } from './accounts.repository.ts';
+import type { updatePreferences as endpoint } from '#contract/accounts.ts';
+import type { Input } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '../context.ts';
+
+/** Stored preferences, each field that is missing or no longer understood at its default. */
+export function parsePreferences(json: string): Preferences {
+  const stored: unknown = JSON.parse(json);
+  const fields = new Map(typeof stored === 'object' && stored !== null ? Object.entries(stored) : []);
+  const known = Object.entries(Preferences.shape).flatMap(([name, schema]) => {
+    const parsed = schema.safeParse(fields.get(name));
+    return parsed.success ? [[name, parsed.data] as const] : [];
+  });
+  return { ...DEFAULT_PREFERENCES, ...(Object.fromEntries(known) as Partial<Preferences>) };
+}
+
+/** The caller's preferences. */
+export async function readPreferences(ctx: Ctx, actor: Actor): Promise<Preferences> {
+  const json = await findPreferencesJson(ctx.db, actor.user_id);
+  if (json === null) throw notFound('person');
+  return parsePreferences(json);
+}
+
+/** Changes the named preferences of the caller and keeps the others. */
+export async function updatePreferences(ctx: Ctx, actor: Actor, input: Input<typeof endpoint>): Promise<Preferences> {
+  return inTransaction(ctx, async ({ trx }) => {
+    const named = Object.fromEntries(
+      Object.entries(input).filter(([, value]) => value !== undefined),
+    ) as Partial<Preferences>;
+    const merged = { ...parsePreferences(await lockPreferences(trx, actor.user_id)), ...named };
+    await updateUser(trx, actor.user_id, { preferences_json: JSON.stringify(merged) });
+    return merged;
+  });
+}

@@ -1,0 +1,268 @@
+import express from 'express';
+import { createLocalJWKSet } from 'jose';
+import { PROBLEMS } from '#contract/problems.ts';
+import { isSessionAlive, isUserActive } from '#domain/accounts/accounts.queries.ts';
+import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
+import { createLocalAccount } from '#domain/accounts/create-local-account.ts';
+import { LOCAL_ISSUER, ensureUser } from '#domain/accounts/ensure-user.ts';
+import { offerFirstAccount } from '#domain/accounts/first-account.ts';
+import { warmUpPasswordHash } from '#domain/accounts/password-hash.ts';
+import { sweepExpired, useSession } from '#domain/accounts/sessions.ts';
+import { DomainError } from '#domain/errors.ts';
+import { epochSeconds } from '#domain/ports.ts';
+import { isLoopbackHost, ownOrigins } from '../config.ts';
+import { hashSecret } from '../ids.ts';
+import { outbound } from '../outbound.ts';
+import { mountAccountPages } from './account-pages.ts';
+import { createCookies } from './cookies.ts';
+import { EMBEDDED_CLIENT_ID, createEmbeddedProvider, pinPublicAddress } from './embedded-provider.ts';
+import { createKeyKeeper } from './jwks.ts';
+import { loadKeys, publicKeys } from './keys.ts';
+import { createLoginBackoff } from './login-backoff.ts';
+import { requireOwnRequest } from './origins.ts';
+import { STYLESHEET, STYLESHEET_PATH, messagePage, sendPageTo } from './pages.ts';
+import { createProviderClient } from './provider-client.ts';
+import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
+import { createTokenVerifier } from './verify-token.ts';
+import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
+import type { OutboundFetch } from '../outbound.ts';
+import type { Door } from './origins.ts';
+import type { EmbeddedProvider } from './embedded-provider.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Router } from 'express';
+import type { JWTVerifyGetKey } from 'jose';
+
+/** How often what has run out is removed. */
+const SWEEP_MS = 5 * 60_000;
+
+export interface IdentityConfig {
+  /** As browsers see us, without a trailing slash. */
+  publicUrl: string;
+  /** More origins that count as our own, beside the public one and, on loopback, its other names. */
+  ownOrigins: readonly string[];
+  /** Where this process listens, as it can reach itself; asked when needed, since the port may be known late. */
+  listenUrl(): string;
+  dataDir: string;
+  /** Null or absent: the embedded provider. */
+  oidcIssuer?: string | null;
+  oidcClientId: string;
+  oidcClientSecret?: string | null;
+  oidcAudience: string;
+  oidcAllowedClients: readonly string[];
+  oidcInsecure: boolean;
+}
+
+/** Whose request is this? The one place that answers, for every door. */
+export interface Identity {
+  /** Mount at the root: `/oidc`, `/setup`, `/api/v1/auth/login`, `/callback` and `/logout`. */
+  router: Router;
+  /**
+   * A Bearer token if there is one, else the session cookie; a cookie on an unsafe call or an upgrade needs our own origin.
+   * @throws DomainError `unauthenticated`, `account_disabled`, `foreign_origin`, `provider_unavailable`.
+   */
+  authenticate(req: IncomingMessage, options?: { door: Door }): Promise<Actor>;
+  /** @throws DomainError as `authenticate`. */
+  authenticateToken(token: string): Promise<Actor>;
+  isOwnOrigin(origin: string): boolean;
+  /** Whether who this was when the socket opened may still be served. */
+  isActorAlive(actor: Actor): Promise<boolean>;
+  /** A fresh one-time link to make the first account; null when there is an administrator, or accounts live elsewhere. */
+  setupLink(): Promise<string | null>;
+  /** @throws DomainError `invalid`, `username_taken`, `unprocessable` with an outside provider. */
+  createLocalAccount(input: NewLocalAccount): Promise<{ user_id: string; username: string }>;
+  close(): Promise<void>;
+}
+
+interface Source {
+  userIssuer: string;
+  issuer: string;
+  clientId: string;
+  clientSecret: string | null;
+  fetch: OutboundFetch;
+  /** Null: fetched from the provider. */
+  keys: JWTVerifyGetKey | null;
+  embedded: EmbeddedProvider | null;
+}
+
+/** Calls addressed to our own provider go to where we listen: the public address need not be reachable from inside. */
+function toOurselves(config: IdentityConfig, fetch: OutboundFetch): OutboundFetch {
+  return (input, init) => {
+    const url = new URL(input);
+    return fetch(
+      url.origin === new URL(config.publicUrl).origin ? new URL(url.pathname + url.search, config.listenUrl()) : url,
+      init,
+    );
+  };
+}
+
+async function openSource(
+  ctx: Ctx,
+  config: IdentityConfig,
+  redirectUri: string,
+  fetch?: OutboundFetch,
+): Promise<Source> {
+  const trusted = fetch ?? outbound({ trusted: true, insecure: config.oidcInsecure });
+  if (config.oidcIssuer) {
+    return {
+      userIssuer: config.oidcIssuer,
+      issuer: config.oidcIssuer,
+      clientId: config.oidcClientId,
+      clientSecret: config.oidcClientSecret ?? null,
+      fetch: trusted,
+      keys: null,
+      embedded: null,
+    };
+  }
+  const keys = await loadKeys(config.dataDir);
+  const embedded = createEmbeddedProvider(ctx, {
+    publicUrl: config.publicUrl,
+    audience: config.oidcAudience,
+    redirectUri,
+    keys,
+  });
+  return {
+    userIssuer: LOCAL_ISSUER,
+    issuer: embedded.issuer,
+    clientId: EMBEDDED_CLIENT_ID,
+    clientSecret: keys.clientSecret,
+    // Plain http, but only ever to ourselves.
+    fetch: toOurselves(config, fetch ?? outbound({ trusted: true, insecure: true })),
+    keys: createLocalJWKSet(publicKeys(keys)),
+    embedded,
+  };
+}
+
+/** Joins the parts of signing in, with the embedded provider or an outside one. An outside one may be down at this moment. */
+export async function createIdentity(options: {
+  ctx: Ctx;
+  config: IdentityConfig;
+  fetch?: OutboundFetch;
+}): Promise<Identity> {
+  const { ctx, config } = options;
+  const { publicUrl } = config;
+  const redirectUri = publicUrl + CALLBACK_PATH;
+  const source = await openSource(ctx, config, redirectUri, options.fetch);
+  const cookies = createCookies(publicUrl);
+  const origins = new Set([...ownOrigins(publicUrl), ...config.ownOrigins]);
+  const isOwnOrigin = (origin: string) => origins.has(origin);
+
+  const issuerUrl = new URL(source.issuer);
+  const client = createProviderClient({
+    issuer: source.issuer,
+    clientId: source.clientId,
+    clientSecret: source.clientSecret,
+    redirectUri,
+    allowHttp:
+      issuerUrl.protocol === 'http:' &&
+      (source.embedded !== null || config.oidcInsecure || isLoopbackHost(issuerUrl.hostname)),
+    fetch: source.fetch,
+    clock: ctx.clock,
+    log: ctx.log,
+  });
+  const verifyToken = createTokenVerifier({
+    issuer: source.issuer,
+    audience: config.oidcAudience,
+    // Our own provider has one client, whatever an outside one would have been called.
+    allowedClients: source.embedded === null ? config.oidcAllowedClients : [EMBEDDED_CLIENT_ID],
+    keys: source.keys ?? createKeyKeeper({ fetchKeys: () => client.fetchKeys(), clock: ctx.clock, log: ctx.log }),
+    clock: ctx.clock,
+    log: ctx.log,
+  });
+
+  async function authenticateToken(token: string): Promise<Actor> {
+    const claims = await verifyToken(token);
+    const role = roleFromClaims(claims.realm_access?.roles);
+    const user = await ensureUser(ctx, {
+      issuer: source.userIssuer,
+      subject: claims.sub,
+      username: claims.preferred_username,
+      email: claims.email,
+      name: claims.name,
+      is_sign_in: false,
+    });
+    return {
+      user_id: user.id,
+      username: user.username,
+      // Our own accounts' roles are read where they are kept: a token of an hour ago may be wrong about them.
+      role: source.embedded !== null ? user.role : (role ?? user.role),
+      credential: {
+        kind: 'token',
+        sid: claims.sid ?? null,
+        expires_at: claims.exp,
+        auth_time: claims.auth_time ?? null,
+      },
+    };
+  }
+
+  async function authenticate(req: IncomingMessage, { door }: { door: Door } = { door: 'http' }): Promise<Actor> {
+    const bearer = /^Bearer +(\S+) *$/i.exec(req.headers.authorization ?? '')?.[1];
+    if (bearer !== undefined) return authenticateToken(bearer);
+    const secret = cookies.readSession(req);
+    if (secret === null) throw new DomainError('unauthenticated', 'Sign in, or send an access token.');
+    requireOwnRequest(req, isOwnOrigin, door);
+    const found = await useSession(ctx, hashSecret(secret));
+    if (found === null) throw new DomainError('unauthenticated', 'This session is over. Sign in again.');
+    const { is_active, ...actor } = found;
+    if (!is_active) throw new DomainError('account_disabled', 'This account has been disabled by an administrator.');
+    return actor;
+  }
+
+  const router = express.Router({ caseSensitive: true });
+  router.get(
+    STYLESHEET_PATH,
+    (_req, res) => void res.type('css').set('cache-control', 'public, max-age=3600').send(STYLESHEET),
+  );
+  mountSignIn(router, { ctx, client, cookies, publicUrl, userIssuer: source.userIssuer, verifyToken, authenticate });
+  const { embedded } = source;
+  if (embedded !== null) {
+    mountAccountPages(router, { ctx, embedded, backoff: createLoginBackoff(), publicUrl, isOwnOrigin });
+    router.use('/oidc', (req, res, next) => {
+      pinPublicAddress(req, publicUrl);
+      embedded.handle(req, res).catch(next);
+    });
+    router.use(['/oidc', '/setup'], ((error, _req, res, next) => {
+      if (res.headersSent) return next(error);
+      ctx.log.error('a sign-in page failed', {}, error);
+      sendPageTo(res, 500, messagePage({ title: PROBLEMS.internal.title, text: 'Try again in a moment.' }));
+    }) satisfies express.ErrorRequestHandler);
+    // In the background: the first unknown name must cost no more time than the next.
+    warmUpPasswordHash().catch((error: unknown) => ctx.log.error('passwords cannot be hashed', {}, error));
+  }
+
+  const sweep = () =>
+    void sweepExpired(ctx).catch((error: unknown) =>
+      ctx.log.warn('sweeping sessions failed', { reason: String(error) }),
+    );
+  const timer = setInterval(sweep, SWEEP_MS);
+  timer.unref();
+
+  return {
+    router,
+    authenticate,
+    authenticateToken,
+    isOwnOrigin,
+    async isActorAlive(actor) {
+      const now = epochSeconds(ctx.clock);
+      if (actor.credential.kind === 'session') return isSessionAlive(ctx.db, actor.credential.session_id, now);
+      return actor.credential.expires_at > now && (await isUserActive(ctx.db, actor.user_id));
+    },
+    async setupLink() {
+      if (embedded === null) return null;
+      const token = ctx.ids.secret();
+      return (await offerFirstAccount(ctx, hashSecret(token))) ? `${publicUrl}/setup?token=${token}` : null;
+    },
+    async createLocalAccount(input) {
+      if (embedded === null) {
+        throw new DomainError(
+          'unprocessable',
+          'Accounts of this server are made at its OpenID provider (OIDC_ISSUER).',
+        );
+      }
+      return createLocalAccount(ctx, input);
+    },
+    async close() {
+      clearInterval(timer);
+    },
+  };
+}
