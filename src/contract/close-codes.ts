@@ -1,5 +1,3 @@
-import type { ProblemCode } from './problems.ts';
-
 /**
  * WebSocket close codes of playlist sync. The stock y-websocket client takes 4400 to 4499 as final and
  * retries everything else (facts of y-websocket 3.1.0), so "not now" must lie outside that range.
@@ -18,25 +16,3 @@ export const CLOSE = {
 } as const;
 
 export type CloseReason = keyof typeof CLOSE;
-
-/** Which close a domain error becomes on a playlist socket. */
-export function closeReasonFor(code: ProblemCode): CloseReason {
-  switch (code) {
-    case 'unauthenticated':
-    case 'account_disabled':
-      return 'signed_out';
-    case 'forbidden':
-      return 'access_withdrawn';
-    case 'not_found':
-      return 'not_found';
-    case 'too_large':
-      return 'too_large';
-    case 'unprocessable':
-      return 'schema';
-    case 'malformed':
-    case 'invalid':
-      return 'malformed';
-    default:
-      return 'restart';
-  }
-}

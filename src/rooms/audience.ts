@@ -1,3 +1,4 @@
+import { DomainError } from '#domain/errors.ts';
 import { canSee, sightsOf } from '#domain/social/social.access.ts';
 import { followeeIds, followerIds } from '#domain/social/social.queries.ts';
 import type { Ctx } from '#domain/context.ts';
@@ -16,7 +17,7 @@ export interface Audiences {
 }
 
 /** People one viewer may watch at once beside those they follow. */
-export const WATCH_MAX = 200;
+const WATCH_MAX = 200;
 
 export function createAudiences(ctx: Ctx, broadcaster: Broadcaster): Audiences {
   const watching = new Map<string, Set<string>>();
@@ -56,6 +57,9 @@ export function createAudiences(ctx: Ctx, broadcaster: Broadcaster): Audiences {
     },
     async watch(viewer_id, owner_id) {
       const mine = watching.get(viewer_id) ?? new Set();
+      if (mine.size >= WATCH_MAX && !mine.has(owner_id)) {
+        throw new DomainError('too_many', `You can watch ${WATCH_MAX} people at once. Stop watching somebody first.`);
+      }
       mine.add(owner_id);
       watching.set(viewer_id, mine);
       await refresh(viewer_id);

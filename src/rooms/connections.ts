@@ -15,13 +15,12 @@ export interface Connection {
 export interface Connections {
   /** @returns a function that forgets the connection */
   add(connection: Connection): () => void;
-  of(user_id: string): Connection[];
+  all(): Connection[];
   /** Ends one session's sockets, or (null) all of a person's. */
   end(user_id: string, session_id: string | null, reason: EndReason): void;
   /** Extends every socket of the same person and provider session to the new token's end. */
   refresh(actor: Actor): void;
   endAll(reason: EndReason): void;
-  size(): number;
 }
 
 /** Timers hold at most 2^31-1 ms. */
@@ -60,7 +59,7 @@ export function createConnections(clock: Clock): Connections {
         if (mine.size === 0 && byUser.get(user_id) === mine) byUser.delete(user_id);
       };
     },
-    of: (user_id) => [...(byUser.get(user_id) ?? [])],
+    all: () => [...byUser.values()].flatMap((mine) => [...mine]),
     end(user_id, session_id, reason) {
       for (const connection of [...(byUser.get(user_id) ?? [])]) {
         const { credential } = connection.actor;
@@ -80,8 +79,7 @@ export function createConnections(clock: Clock): Connections {
       }
     },
     endAll(reason) {
-      for (const mine of [...byUser.values()]) for (const connection of [...mine]) connection.end(reason);
+      for (const connection of this.all()) connection.end(reason);
     },
-    size: () => [...byUser.values()].reduce((sum, mine) => sum + mine.size, 0),
   };
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -15,6 +16,22 @@ const Url = z
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'must be a http(s) address');
 const Switch = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
 
+/** Secrets that a settings value may hold stay out of the line about it. */
+const MAY_HOLD_SECRETS = new Set(['DATABASE_URL', 'REDIS_URL', 'OIDC_CLIENT_SECRET']);
+
+/** As Express's `trust proxy`: hops, a switch, or a comma list of addresses, networks and its three names. */
+function isTrustProxy(value: string): boolean {
+  if (/^(\d{1,2}|true|false)$/.test(value)) return true;
+  return value.split(',').every((part) => {
+    const [address = '', prefix = '0', more] = part.trim().split('/');
+    if (['loopback', 'linklocal', 'uniquelocal'].includes(address)) return part.trim() === address;
+    const version = isIP(address);
+    return (
+      version !== 0 && more === undefined && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128)
+    );
+  });
+}
+
 const Env = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z
@@ -23,7 +40,10 @@ const Env = z.object({
     .transform(Number)
     .refine((port) => port <= 65_535, 'must be a port number, 0 to 65535')
     .default(3000),
-  PUBLIC_URL: Url.refine((value) => new URL(value).pathname === '/', 'must be an address without a path').optional(),
+  PUBLIC_URL: Url.refine(
+    (value) => URL.parse(value)?.pathname === '/',
+    'must be a http(s) address without a path',
+  ).optional(),
   DATA_DIR: z.string().min(1).default('./data'),
   MUSIC_DIR: z.string().min(1).default('./music'),
   DATABASE_URL: z
@@ -40,7 +60,10 @@ const Env = z.object({
   OIDC_AUDIENCE: z.string().min(1).default('stepheybot-music'),
   OIDC_ALLOWED_CLIENTS: z.string().min(1).optional(),
   OIDC_INSECURE: Switch.default(false),
-  TRUST_PROXY: z.string().min(1).optional(),
+  TRUST_PROXY: z
+    .string()
+    .refine(isTrustProxy, 'must be a number of proxies, true, false, or their addresses')
+    .optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -72,7 +95,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue?.path[0] ?? '');
-    throw new ConfigError(`${name} is "${given[name] ?? ''}": ${issue?.message ?? 'not valid'}`);
+    const shown = MAY_HOLD_SECRETS.has(name) ? '' : ` is "${given[name] ?? ''}"`;
+    throw new ConfigError(`${name}${shown}: ${issue?.message ?? 'not valid'}`);
   }
   const set = parsed.data;
   if (set.REDIS_URL !== undefined) {

@@ -1,0 +1,210 @@
+import { createServer as createHttpServer } from 'node:http';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { migrate, migrateSqliteFile } from '#db/migrate.ts';
+import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.ts';
+import { createEventBus } from '#domain/events.ts';
+import { createScanner } from '#domain/library/scanner.ts';
+import { createAudiences } from '#rooms/audience.ts';
+import { createConnections } from '#rooms/connections.ts';
+import { startFanout } from '#rooms/fanout.ts';
+import { createPlaylistRooms } from '#rooms/playlist/registry.ts';
+import { createPresenceRoom } from '#rooms/presence/presence-room.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { createApp } from './http/app.ts';
+import { clientFiles } from './http/client-files.ts';
+import { serveCover, streamTrack } from './http/media.ts';
+import { accountsRoutes } from './http/routes/accounts.ts';
+import { libraryRoutes } from './http/routes/library.ts';
+import { listensRoutes } from './http/routes/listens.ts';
+import { playlistsRoutes } from './http/routes/playlists.ts';
+import { socialRoutes } from './http/routes/social.ts';
+import { createIdentity } from './identity/identity.ts';
+import { newIds } from './ids.ts';
+import { watchRevocations } from './revocation-watch.ts';
+import { createPlaylistSync } from './sync/playlist-sync.ts';
+import { listenForUpgrades } from './upgrade.ts';
+import type { Database } from '#db/open.ts';
+import type { Ctx } from '#domain/context.ts';
+import type { Schema } from '#domain/database.ts';
+import type { Scanner } from '#domain/library/scanner.ts';
+import type { Clock, Ids, Log } from '#domain/ports.ts';
+import type { Identity } from './identity/identity.ts';
+import type { Config } from './config.ts';
+import type { RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+export const MIGRATIONS_DIR = path.join(ROOT, 'migrations');
+export const CLIENT_DIR = path.join(ROOT, 'client/build');
+
+export interface ServerOptions {
+  config: Config;
+  log: Log;
+  clock?: Clock;
+  ids?: Ids;
+  /** Tests hand in a database of their own, already migrated. */
+  database?: Database<Schema>;
+  clientDir?: string;
+}
+
+export interface RunningServer {
+  /** Where it listens, e.g. `http://127.0.0.1:3000`. */
+  url: string;
+  publicUrl: string;
+  ctx: Ctx;
+  identity: Identity;
+  scanner: Scanner;
+  /** Ends in order: no new work, sockets told, rooms stored, database closed. */
+  stop(): Promise<void>;
+}
+
+const systemClock: Clock = { nowMs: () => Date.now() };
+
+/** Opens the configured database, migrated to this code. */
+export async function openConfiguredDatabase(config: Config, log: Log): Promise<Database<Schema>> {
+  if (config.databaseUrl !== null) {
+    const kysely = await openPostgresKysely<Schema>(config.databaseUrl, (error) =>
+      log.warn('a database connection broke', { kind: error.name }),
+    );
+    await migrate(kysely as never, MIGRATIONS_DIR);
+    return wrapPostgres(kysely);
+  }
+  const file = path.join(config.dataDir, 'stepheybot.db');
+  await migrateSqliteFile(file, MIGRATIONS_DIR);
+  return openSqliteDatabase<Schema>(file);
+}
+
+/** Joins the parts and listens: the one place where they meet. Tests call it too. */
+export async function createServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, log } = options;
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const database = options.database ?? (await openConfiguredDatabase(config, log));
+
+  // The port comes first: with PORT=0 our own address, and so the issuer's, is known only then.
+  let answer: RequestListener = (_req, res) => {
+    res.writeHead(503, { 'retry-after': '1', 'content-type': 'text/plain' }).end('starting\n');
+  };
+  const http = createHttpServer((req, res) => answer(req, res));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', reject);
+      http.listen(config.port, config.host, () => {
+        http.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    if (options.database === undefined) await database.close();
+    throw error;
+  }
+  const { port } = http.address() as AddressInfo;
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const publicUrl = config.publicUrl ?? `http://127.0.0.1:${port}`;
+
+  const rooms = createPlaylistRooms(() => ctx);
+  const ctx: Ctx = {
+    db: database.db,
+    write: (fn) => database.write(fn),
+    dialect: database.dialect,
+    clock: options.clock ?? systemClock,
+    ids: options.ids ?? newIds,
+    log,
+    events: createEventBus((error, name) => log.error('a consequence of an event failed', { name }, error)),
+    files: { musicDirs: config.musicDirs, dataDir: config.dataDir },
+    playlistDocs: rooms,
+  };
+  const scanner = createScanner(ctx);
+  const identity = await createIdentity({
+    ctx,
+    config: {
+      publicUrl,
+      ownOrigins: [],
+      listenUrl: () => loopbackOf(config.host, port),
+      dataDir: config.dataDir,
+      oidcIssuer: config.oidcIssuer,
+      oidcClientId: config.oidcClientId,
+      oidcClientSecret: config.oidcClientSecret,
+      oidcAudience: config.oidcAudience,
+      oidcAllowedClients: config.oidcAllowedClients,
+      oidcInsecure: config.oidcInsecure,
+    },
+  });
+
+  const gateway = createGateway();
+  const { broadcaster } = gateway;
+  const connections = createConnections(ctx.clock);
+  const presence = createPresenceRoom(ctx, broadcaster);
+  const audiences = createAudiences(ctx, broadcaster);
+  startFanout(ctx, { broadcaster, audiences, presence, connections, playlistRooms: rooms });
+  gateway.start({ ctx, identity, connections, audiences, presence });
+  const sync = createPlaylistSync({ ctx, identity, rooms, connections });
+  const stopWatching = watchRevocations(ctx, identity, connections);
+
+  let isStopping = false;
+  const cover = serveCover(ctx);
+  const routes = [
+    ...accountsRoutes,
+    ...libraryRoutes(scanner),
+    ...listensRoutes,
+    ...playlistsRoutes,
+    ...socialRoutes(presence),
+  ];
+  answer = createApp({
+    ctx,
+    identity,
+    routes,
+    media: { stream: streamTrack(ctx), cover },
+    client: clientFiles(options.clientDir ?? CLIENT_DIR),
+    publicUrl,
+    trustProxy: config.trustProxy,
+    isReady: async () => {
+      if (isStopping) return false;
+      try {
+        await ctx.db.selectFrom('users').select('id').limit(1).execute();
+        return true;
+      } catch (error) {
+        log.warn('not ready', { kind: error instanceof Error ? error.name : '' });
+        return false;
+      }
+    },
+  });
+  listenForUpgrades(http, ctx, {
+    gateway: (req, socket, head) => gateway.handleUpgrade(req, socket, head),
+    playlistSync: (req, socket, head) => sync.handleUpgrade(req, socket, head),
+  });
+
+  return {
+    url,
+    publicUrl,
+    ctx,
+    identity,
+    scanner,
+    async stop() {
+      isStopping = true;
+      stopWatching();
+      const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+      http.closeIdleConnections();
+      connections.endAll('restart');
+      await scanner.stop();
+      await rooms.close();
+      presence.close();
+      sync.close();
+      await gateway.close();
+      // Answers under way get a moment; a stream in the middle of a song does not hold us up.
+      const patience = setTimeout(() => http.closeAllConnections(), 2_000);
+      await closed;
+      clearTimeout(patience);
+      cover.close();
+      await identity.close();
+      if (options.database === undefined) await database.close();
+    },
+  };
+}
+
+/** Where this process reaches itself, when it listens on every address. */
+function loopbackOf(host: string, port: number): string {
+  if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
+  if (host === '::') return `http://[::1]:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

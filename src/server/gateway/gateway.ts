@@ -1,0 +1,218 @@
+import { Server as Engine } from 'engine.io';
+import { Server } from 'socket.io';
+import { REQUESTS } from '#contract/gateway.ts';
+import { DomainError } from '#domain/errors.ts';
+import { problemOf } from '../http/problem.ts';
+import { newIds } from '../ids.ts';
+import { registerEvents, takeAck } from './on-request.ts';
+import { listenEvents } from './handlers/listens.ts';
+import { presenceEvents } from './handlers/presence.ts';
+import type { ClientToServerEvents, NoticeName, ServerToClientEvents } from '#contract/gateway.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
+import type { Audiences } from '#rooms/audience.ts';
+import type { Audience, Broadcaster } from '#rooms/broadcaster.ts';
+import type { Connection, Connections } from '#rooms/connections.ts';
+import type { PresenceRoom } from '#rooms/presence/presence-room.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { EventHandler } from './on-request.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'socket.io';
+
+interface SocketData {
+  connection: Connection;
+}
+type GatewaySocket = Socket<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>;
+
+const MAX_MESSAGE_BYTES = 64 * 1024;
+const SOCKETS_PER_USER = 10;
+/** Notices of which only the latest value matters. */
+const VOLATILE = new Set<NoticeName>(['listening:update']);
+
+/** The Socket.IO door. */
+export interface Gateway {
+  broadcaster: Broadcaster;
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Opens the door: until then nobody is let in. */
+  start(parts: GatewayParts): void;
+  close(): Promise<void>;
+}
+
+export interface GatewayParts {
+  ctx: Ctx;
+  identity: Identity;
+  connections: Connections;
+  audiences: Audiences;
+  presence: PresenceRoom;
+}
+
+export function createGateway(): Gateway {
+  const engine = new Engine({
+    transports: ['websocket'],
+    maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    perMessageDeflate: false,
+    httpCompression: false,
+    allowUpgrades: false,
+    pingInterval: 20_000,
+    pingTimeout: 15_000,
+  });
+  const io = new Server<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>({
+    connectTimeout: 5_000,
+    serveClient: false,
+  });
+  io.bind(engine);
+  const sockets = new Map<string, Set<GatewaySocket>>();
+  /** What each person's sockets are to hear; a socket that comes takes it over at once. */
+  const heard = new Map<string, ReadonlySet<Audience>>();
+
+  function tune(socket: GatewaySocket, audiences: ReadonlySet<Audience>): void {
+    for (const room of socket.rooms) {
+      const isDerived = room.startsWith('listening:') || room.startsWith('presence:');
+      if (isDerived && !audiences.has(room as Audience)) void socket.leave(room);
+    }
+    void socket.join([...audiences]);
+  }
+
+  const broadcaster: Broadcaster = {
+    emit(audience, name, payload) {
+      const target = VOLATILE.has(name) ? io.to(audience).volatile : io.to(audience);
+      (target.emit as (event: string, payload: unknown) => boolean)(name, payload);
+    },
+    setAudiences(user_id, audiences) {
+      const mine = sockets.get(user_id);
+      if (mine === undefined) return;
+      heard.set(user_id, audiences);
+      for (const socket of mine) tune(socket, audiences);
+    },
+    hasListeners: (audience) => io.sockets.adapter.rooms.has(audience),
+    onlineUsers: () => [...sockets.keys()],
+  };
+
+  async function admit(
+    socket: GatewaySocket,
+    { ctx, identity, connections, audiences, presence }: GatewayParts,
+    handlers: readonly EventHandler[],
+    statuses: Map<string, { set(status: 'online' | 'away' | 'hidden'): void; leave(): void }>,
+  ): Promise<void> {
+    const { connection } = socket.data;
+    const { user_id } = connection.actor;
+    connection.end = (reason) => {
+      socket.emit('session:ended', { reason });
+      // After the notice, and nothing after that. A closed transport makes the stock client come back by itself, which is
+      // right after a restart only; a disconnect is final to it.
+      if (reason === 'restart') socket.conn.close();
+      else socket.disconnect(true);
+    };
+    const mine = sockets.get(user_id) ?? new Set();
+    sockets.set(user_id, mine.add(socket));
+    const forget = connections.add(connection);
+    const seat = presence.enter(user_id);
+    statuses.set(socket.id, seat);
+    socket.on('disconnect', () => {
+      forget();
+      statuses.delete(socket.id);
+      seat.leave();
+      mine.delete(socket);
+      if (mine.size === 0 && sockets.get(user_id) === mine) {
+        sockets.delete(user_id);
+        heard.delete(user_id);
+        audiences.forget(user_id);
+      }
+    });
+    socket.on('error', (error: Error) => ctx.log.debug('gateway socket error', { kind: error.name }));
+    socket.use(([name, ...args], next) => {
+      if (REQUESTS.some((request) => request.name === name)) next();
+      else {
+        const ack = takeAck(args);
+        const error = new DomainError('malformed', 'There is no such event.');
+        ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem });
+      }
+    });
+    registerEvents(ctx, socket as unknown as Socket, () => socket.data.connection.actor, handlers);
+    void socket.join(`user:${user_id}`);
+    if (mine.size > SOCKETS_PER_USER) [...mine][0]?.data.connection.end('replaced');
+    await audiences.refresh(user_id);
+    // The session may have ended while this socket was being let in.
+    if (!(await identity.isActorAlive(connection.actor))) connection.end('signed_out');
+    else if (socket.connected) greet(socket, presence);
+  }
+
+  /** A newcomer is told how things stand, so that nobody waits for the next report to see a friend listening. */
+  function greet(socket: GatewaySocket, presence: PresenceRoom): void {
+    for (const audience of heard.get(socket.data.connection.actor.user_id) ?? []) {
+      const [kind, owner_id = ''] = audience.split(':');
+      if (kind === 'presence') {
+        const status = presence.statusOf(owner_id);
+        if (status !== 'offline') socket.emit('presence:update', { user_id: owner_id, status });
+      } else {
+        const update = presence.listeningOf(owner_id);
+        if (update !== null) socket.emit('listening:update', update);
+      }
+    }
+  }
+
+  let started: GatewayParts | null = null;
+
+  return {
+    broadcaster,
+    start(parts) {
+      started = parts;
+      const { ctx, identity, connections, audiences, presence } = parts;
+      const statuses = new Map<string, { set(status: 'online' | 'away' | 'hidden'): void; leave(): void }>();
+      const handlers = [
+        ...listenEvents,
+        ...presenceEvents({
+          presence,
+          audiences,
+          connections,
+          authenticateToken: (token) => identity.authenticateToken(token),
+          setStatus: (socketId, status) => statuses.get(socketId)?.set(status),
+        }),
+      ];
+      io.use((socket, next) => {
+        whoIs(socket, identity).then(
+          (actor) => {
+            socket.data.connection = { actor, end: () => socket.disconnect(true) };
+            next();
+          },
+          (error: unknown) => {
+            const { problem } = problemOf(ctx, error, newIds.id());
+            next(Object.assign(new Error(problem.title), { data: problem }));
+          },
+        );
+      });
+      io.on('connection', (socket) => {
+        admit(socket, parts, handlers, statuses).catch((error: unknown) => {
+          ctx.log.error('a socket could not be let in', {}, error);
+          socket.disconnect(true);
+        });
+      });
+    },
+    async handleUpgrade(req, socket, head) {
+      if (started === null) throw new DomainError('unavailable', 'The server is starting.');
+      const { origin } = req.headers;
+      const isForeign = origin !== undefined && !started.identity.isOwnOrigin(origin);
+      const isBlindCookie =
+        origin === undefined && req.headers.cookie !== undefined && req.headers.authorization === undefined;
+      if (isForeign || isBlindCookie)
+        throw new DomainError('foreign_origin', 'This connection came from another site.');
+      engine.handleUpgrade(req as never, socket, head);
+    },
+    async close() {
+      io.disconnectSockets(true);
+      engine.close();
+    },
+  };
+}
+
+/** A token in the handshake comes before the cookie or header of the upgrade. */
+function whoIs(socket: GatewaySocket, identity: Identity): Promise<Actor> {
+  const { token } = socket.handshake.auth as { token?: unknown };
+  if (token === undefined || token === null || token === '') {
+    return identity.authenticate(socket.request, { door: 'upgrade' });
+  }
+  if (typeof token !== 'string') {
+    return Promise.reject(new DomainError('unauthenticated', 'The token must be a string.'));
+  }
+  return identity.authenticateToken(token);
+}

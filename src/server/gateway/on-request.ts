@@ -1,0 +1,58 @@
+import { authorize } from '#domain/authorize.ts';
+import { problemOf } from '../http/problem.ts';
+import { newIds } from '../ids.ts';
+import { parseInput } from '../parse.ts';
+import type { Ack } from '#contract/gateway.ts';
+import type { SocketRequest } from '#contract/event.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
+import type { Socket } from 'socket.io';
+import type { z } from 'zod';
+
+/** An event joined to the domain function it calls. */
+export interface EventHandler {
+  request: SocketRequest;
+  run(ctx: Ctx, actor: Actor, input: never, socket: Socket): Promise<unknown>;
+}
+
+/** Joins an event to its function; the compiler checks payload and reply against the contract. */
+export function onEvent<N extends string, P extends z.ZodType, R extends z.ZodType>(
+  request: SocketRequest<N, P, R>,
+  run: (ctx: Ctx, actor: Actor, input: z.output<P>, socket: Socket) => Promise<z.input<R>>,
+): EventHandler {
+  return { request, run };
+}
+
+/**
+ * The one wrapper of every socket event: finds the caller, weighs the role, parses, calls, and acknowledges once the
+ * effect is durable. An acknowledgement is optional; no payload, however odd, ends more than its own request.
+ */
+export function registerEvents(
+  ctx: Ctx,
+  socket: Socket,
+  actorOf: () => Actor,
+  handlers: readonly EventHandler[],
+): void {
+  for (const { request, run } of handlers) {
+    socket.on(request.name, (...args: unknown[]) => {
+      const ack = takeAck(args);
+      answer(args).then(
+        (data) => ack({ ok: true, data: data ?? {} }),
+        (error: unknown) => ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem }),
+      );
+    });
+
+    async function answer(args: readonly unknown[]): Promise<unknown> {
+      const actor = actorOf();
+      authorize(actor, request.access);
+      return run(ctx, actor, parseInput(request.payload, args[0] ?? {}, 'payload') as never, socket);
+    }
+  }
+}
+
+/** The caller's acknowledgement function, if it sent one, as the last argument. */
+export function takeAck(args: unknown[]): (answer: Ack<unknown>) => void {
+  const last = args.at(-1);
+  if (typeof last !== 'function') return () => {};
+  args.pop();
+  return last as (answer: Ack<unknown>) => void;
+}

@@ -1,0 +1,104 @@
+import express from 'express';
+import { authorize } from '#domain/authorize.ts';
+import { DomainError } from '#domain/errors.ts';
+import { parseInput } from '../parse.ts';
+import { sendProblem } from './problem.ts';
+import type { Endpoint, Input, Reply } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
+import type { Request, Response, Router } from 'express';
+
+export const JSON_LIMIT_BYTES = 64 * 1024;
+
+/** One REST operation joined to the domain function it calls. */
+export interface Route {
+  endpoint: Endpoint;
+  run(ctx: Ctx, actor: Actor, input: never): Promise<unknown>;
+}
+
+/** Joins an endpoint to its domain function; the compiler checks input and reply against the contract. */
+export function on<E extends Endpoint>(
+  endpoint: E,
+  run: (ctx: Ctx, actor: Actor, input: Input<E>) => Promise<Reply<E>>,
+): Route {
+  return { endpoint, run };
+}
+
+/** Express spells path parameters with a colon. */
+function toExpressPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}
+
+/** Reads a JSON body; anything else with a body is refused before it is read. */
+const readJson = express.json({ limit: JSON_LIMIT_BYTES, type: 'application/json', strict: true });
+
+function hasBody(req: Request): boolean {
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+}
+
+/**
+ * Opens a door per route: find the actor, weigh the role, parse every part, call the domain, answer.
+ * An address that exists answers 405 to other methods.
+ */
+export function mountRoutes(
+  router: Router,
+  ctx: Ctx,
+  authenticate: (req: Request) => Promise<Actor>,
+  routes: readonly Route[],
+): void {
+  for (const { endpoint, run } of routes) {
+    const handle = async (req: Request, res: Response) => {
+      try {
+        if (endpoint.access === 'public')
+          throw new Error(`${endpoint.name}: public operations have doors of their own`);
+        const actor = await authenticate(req);
+        authorize(actor, endpoint.access);
+        if (hasBody(req) && !req.is('application/json')) {
+          throw new DomainError('unsupported_type', 'Send application/json.');
+        }
+        await new Promise<void>((resolve, reject) =>
+          readJson(req, res, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error))),
+        );
+        const input = {
+          ...(parseInput(endpoint.params, req.params, 'params') as object),
+          ...(parseInput(endpoint.query, { ...req.query }, 'query') as object),
+          ...(parseInput(endpoint.body, req.body ?? {}, 'body') as object),
+        };
+        const reply = await run(ctx, actor, input as never);
+        res.set('cache-control', 'private, no-store');
+        if (endpoint.status === 204) res.status(204).end();
+        else res.status(endpoint.status).json(reply);
+      } catch (error) {
+        sendProblem(ctx, res, error);
+      }
+    };
+    const path = toExpressPath(endpoint.path);
+    router[endpoint.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete'](path, handle);
+  }
+}
+
+/** After everything that has an address of the API: other methods are 405, other addresses 404. */
+export function mountRefusals(router: Router, ctx: Ctx, addresses: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [path, methods] of addresses) {
+    router.all(toExpressPath(path), (_req, res) => {
+      res.set('allow', [...methods].sort().join(', '));
+      sendProblem(
+        ctx,
+        res,
+        new DomainError('method_not_allowed', `This address takes ${[...methods].sort().join(', ')}.`),
+      );
+    });
+  }
+  router.use((_req, res) => sendProblem(ctx, res, new DomainError('not_found', 'There is no such address.')));
+}
+
+/** Which methods each address takes. */
+export function addressesOf(endpoints: readonly Pick<Endpoint, 'method' | 'path'>[]): Map<string, Set<string>> {
+  const addresses = new Map<string, Set<string>>();
+  for (const { method, path } of endpoints) {
+    const methods = addresses.get(path) ?? new Set();
+    methods.add(method);
+    if (method === 'GET') methods.add('HEAD');
+    addresses.set(path, methods);
+  }
+  return addresses;
+}

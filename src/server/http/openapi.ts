@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { PROBLEMS } from '#contract/problems.ts';
+import type { Endpoint } from '#contract/endpoint.ts';
+
+type Json = Record<string, unknown>;
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    target: 'draft-2020-12',
+  });
+  return json as Json;
+}
+
+/** Query and path parameters of an object schema, one by one. */
+function parametersOf(schema: z.ZodType, where: 'path' | 'query'): Json[] {
+  const { properties = {}, required = [] } = schemaOf(schema, 'input') as { properties?: Json; required?: string[] };
+  return Object.entries(properties).map(([name, inner]) => ({
+    name,
+    in: where,
+    required: where === 'path' || required.includes(name),
+    schema: inner,
+  }));
+}
+
+function operationOf(endpoint: Endpoint): Json {
+  const body = schemaOf(endpoint.body, 'input') as { properties?: Json };
+  const hasBody = endpoint.method !== 'GET' && Object.keys(body.properties ?? {}).length > 0;
+  const reply =
+    endpoint.status === 204
+      ? { description: 'Done' }
+      : { description: 'Success', content: { 'application/json': { schema: schemaOf(endpoint.reply, 'output') } } };
+  return {
+    operationId: endpoint.name,
+    summary: endpoint.summary,
+    tags: [endpoint.path.split('/')[1]],
+    'x-access': endpoint.access,
+    security: endpoint.access === 'public' ? [] : [{ session: [] }, { bearer: [] }],
+    parameters: [...parametersOf(endpoint.params, 'path'), ...parametersOf(endpoint.query, 'query')],
+    ...(hasBody ? { requestBody: { required: true, content: { 'application/json': { schema: body } } } } : {}),
+    responses: { [endpoint.status]: reply, default: { $ref: '#/components/responses/Problem' } },
+  };
+}
+
+/** The OpenAPI 3.1 document of these endpoints, made from the schemas the doors parse with. */
+export function openApiOf(endpoints: readonly Endpoint[], publicUrl: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operationOf(endpoint) };
+  }
+  const problem = {
+    type: 'object',
+    required: ['type', 'title', 'status', 'detail', 'code'],
+    properties: {
+      type: { type: 'string' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      detail: { type: 'string' },
+      code: { type: 'string', enum: Object.keys(PROBLEMS) },
+      request_id: { type: 'string' },
+      errors: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['path', 'message'],
+          properties: { path: { type: 'string' }, message: { type: 'string' } },
+        },
+      },
+    },
+  };
+  return {
+    openapi: '3.1.0',
+    info: { title: 'StepheyBot Music', version: '1', description: 'Errors are RFC 9457 problems.' },
+    servers: [{ url: `${publicUrl}/api/v1` }],
+    paths,
+    components: {
+      schemas: { Problem: problem },
+      responses: {
+        Problem: {
+          description: 'A problem',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+      },
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: 'sbm_session' },
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      },
+    },
+  };
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** A page to read the same endpoints at; it needs no script. */
+export function docsPage(endpoints: readonly Endpoint[]): string {
+  const sections = endpoints.map((endpoint) => {
+    const operation = operationOf(endpoint);
+    return `<details><summary><code>${endpoint.method} /api/v1${escapeHtml(endpoint.path)}</code> ${escapeHtml(endpoint.summary)} <small>(${endpoint.access})</small></summary><pre>${escapeHtml(JSON.stringify(operation, null, 2))}</pre></details>`;
+  });
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>StepheyBot Music API</title></head><body><h1>StepheyBot Music API</h1><p>Machine-readable: <a href="/api/v1/openapi.json">openapi.json</a>.</p>${sections.join('\n')}</body></html>`;
+}

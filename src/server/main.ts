@@ -1,0 +1,49 @@
+import { readConfig } from './config.ts';
+import { createServer } from './create-server.ts';
+import { explain } from './explain.ts';
+import { createLog } from './log.ts';
+import type { RunningServer } from './create-server.ts';
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+if (major < 24) {
+  process.stderr.write(
+    `This needs Node 24, and this is ${process.version}: start it with "npm start", which brings its own.\n`,
+  );
+  process.exit(1);
+}
+
+async function start(): Promise<RunningServer> {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const server = await createServer({ config, log });
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  say(`StepheyBot Music is listening on ${server.publicUrl}`);
+  const setup = await server.identity.setupLink();
+  if (setup !== null) say(`Make the first account (it is the administrator), one time only: ${setup}`);
+  server.scanner.start();
+  return server;
+}
+
+let stopping: Promise<void> | null = null;
+start().then(
+  (server) => {
+    const stop = () => {
+      if (stopping !== null) process.exit(1);
+      stopping = server.stop();
+      stopping.then(
+        () => process.exit(0),
+        (error: unknown) => {
+          server.ctx.log.error('could not stop in order', {}, error);
+          process.exit(1);
+        },
+      );
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  },
+  (error: unknown) => {
+    const line = explain(error);
+    process.stderr.write(line === null ? `${error instanceof Error ? error.stack : String(error)}\n` : `${line}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,23 @@
+import { DomainError } from '#domain/errors.ts';
+import type { z } from 'zod';
+
+/**
+ * Parses what came through a door.
+ * @throws DomainError invalid, with a path and a message per fault
+ */
+export function parseInput<S extends z.ZodType>(schema: S, value: unknown, where = ''): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
+    path: issue.path.map(String).join('.') || where,
+    message: issue.message,
+  }));
+  const first = errors[0];
+  throw new DomainError(
+    'invalid',
+    first === undefined ? 'The input is not valid.' : `${first.path}: ${first.message}`,
+    {
+      errors,
+    },
+  );
+}

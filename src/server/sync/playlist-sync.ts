@@ -1,0 +1,175 @@
+import { WebSocketServer } from 'ws';
+import { CLOSE } from '#contract/close-codes.ts';
+import { ID_PATTERN } from '#contract/primitives.ts';
+import { DomainError } from '#domain/errors.ts';
+import { roleOf } from '#domain/playlists/playlists.access.ts';
+import { redeemTicket } from '#domain/playlists/tickets.ts';
+import { usersByIds } from '#domain/accounts/accounts.queries.ts';
+import { presenceColour } from '#rooms/playlist/awareness.ts';
+import type { CloseReason } from '#contract/close-codes.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
+import type { Connection, Connections } from '#rooms/connections.ts';
+import type { Identity as AwarenessIdentity } from '#rooms/playlist/awareness.ts';
+import type { Peer, Seat } from '#rooms/playlist/playlist-room.ts';
+import type { PlaylistRooms } from '#rooms/playlist/registry.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+
+/** A frame holds at most an update of 256 KiB and its wrapping; the rest is room for a first sync. */
+const MAX_FRAME_BYTES = 1024 * 1024;
+/** What may wait for a reader beside a whole document on its way. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+const PING_EVERY_MS = 15_000;
+
+/** The y-websocket door: authenticates, asks playlists.access, hands the socket to its room. */
+export interface PlaylistSync {
+  /** @throws DomainError before the upgrade, for callers nobody knows */
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  close(): void;
+}
+
+export interface PlaylistSyncParts {
+  ctx: Ctx;
+  identity: Identity;
+  rooms: PlaylistRooms;
+  connections: Connections;
+}
+
+export function createPlaylistSync({ ctx, identity, rooms, connections }: PlaylistSyncParts): PlaylistSync {
+  const wss = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+  const alive = new WeakSet<WebSocket>();
+  const pings = setInterval(() => {
+    for (const ws of wss.clients) {
+      if (!alive.has(ws)) ws.terminate();
+      else {
+        alive.delete(ws);
+        ws.ping();
+      }
+    }
+  }, PING_EVERY_MS);
+  pings.unref();
+
+  async function whoIs(req: IncomingMessage, url: URL, playlist_id: string): Promise<Actor> {
+    const ticket = url.searchParams.get('ticket');
+    if (ticket === null) return identity.authenticate(req, { door: 'upgrade' });
+    const actor = await redeemTicket(ctx, playlist_id, ticket);
+    if (await identity.isActorAlive(actor)) return actor;
+    throw new DomainError('unauthenticated', 'The sign-in this ticket was asked with is over.');
+  }
+
+  function accept(req: IncomingMessage, socket: Duplex, head: Buffer): WebSocket | null {
+    let accepted: WebSocket | null = null;
+    // With noServer the callback runs before this returns, or not at all when the handshake is not one.
+    wss.handleUpgrade(req, socket, head, (ws) => {
+      accepted = ws;
+    });
+    const ws = accepted as WebSocket | null;
+    ws?.on('error', (error) => ctx.log.debug('playlist socket error', { kind: error.name }));
+    return ws;
+  }
+
+  function seatPeer(
+    ws: WebSocket,
+    actor: Actor,
+    identityShown: AwarenessIdentity,
+  ): { peer: Peer; connection: Connection } {
+    let wholeBytes = 0;
+    let isClosing = false;
+    const close = (reason: CloseReason) => {
+      if (isClosing) return;
+      isClosing = true;
+      ws.close(CLOSE[reason]);
+      // A peer that never answers the close is let go all the same.
+      setTimeout(() => ws.terminate(), 2_000).unref();
+    };
+    const connection: Connection = {
+      actor,
+      end: (reason) => close(reason === 'restart' ? 'restart' : 'signed_out'),
+    };
+    const peer: Peer = {
+      actor: () => connection.actor,
+      identity: identityShown,
+      close,
+      send(frame, { isWhole = false } = {}) {
+        if (isClosing || ws.readyState !== ws.OPEN) return;
+        if (isWhole) wholeBytes = Math.max(wholeBytes, frame.byteLength);
+        ws.send(frame);
+        if (ws.bufferedAmount > MAX_BUFFERED_BYTES + wholeBytes) close('slow_reader');
+      },
+    };
+    return { peer, connection };
+  }
+
+  return {
+    async handleUpgrade(req, socket, head) {
+      const url = new URL(req.url ?? '/', 'http://localhost');
+      const playlist_id = readPlaylistId(url);
+      if (url.searchParams.has('token')) {
+        throw new DomainError('unauthenticated', 'A token does not belong in an address. Ask for a ticket.');
+      }
+      const actor = await whoIs(req, url, playlist_id);
+      const role = ID_PATTERN.test(playlist_id) ? await roleOf(ctx.db, actor.user_id, playlist_id) : null;
+      if (role === null) {
+        // Refused after the upgrade: the stock client would retry an HTTP refusal for ever.
+        accept(req, socket, head)?.close(CLOSE.not_found);
+        return;
+      }
+      const user = (await usersByIds(ctx.db, [actor.user_id])).get(actor.user_id);
+      const shown = {
+        id: actor.user_id,
+        name: user?.display_name ?? actor.username,
+        color: presenceColour(actor.user_id),
+      };
+
+      let ws: WebSocket | null = null;
+      let connection: Connection | null = null;
+      const seat: Seat | null = await rooms.join(playlist_id, role, () => {
+        ws = accept(req, socket, head);
+        if (ws === null) return null;
+        const made = seatPeer(ws, actor, shown);
+        connection = made.connection;
+        alive.add(ws);
+        return made.peer;
+      });
+      if (seat === null || ws === null || connection === null) return;
+      attach(ws, connection, seat);
+      // Rights may have changed while the document was loading.
+      seat.setRole(await roleOf(ctx.db, actor.user_id, playlist_id));
+      if (!(await identity.isActorAlive(actor))) (connection as Connection).end('signed_out');
+    },
+    close() {
+      clearInterval(pings);
+      for (const ws of wss.clients) ws.terminate();
+      wss.close();
+    },
+  };
+
+  function attach(ws: WebSocket, connection: Connection, seat: Seat): void {
+    const forget = connections.add(connection);
+    ws.on('pong', () => alive.add(ws));
+    ws.on('message', (data, isBinary) => {
+      alive.add(ws);
+      if (!isBinary) {
+        ws.close(CLOSE.malformed);
+        return;
+      }
+      seat.receive(data as Buffer);
+    });
+    ws.on('close', () => {
+      forget();
+      seat.leave();
+    });
+  }
+}
+
+function readPlaylistId(url: URL): string {
+  const raw = url.pathname.slice('/yjs/'.length);
+  try {
+    return decodeURIComponent(raw);
+  } catch (error) {
+    if (error instanceof URIError) return '';
+    throw error;
+  }
+}

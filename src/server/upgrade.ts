@@ -1,0 +1,47 @@
+import { STATUS_CODES } from 'node:http';
+import { problemOf } from './http/problem.ts';
+import { newIds } from './ids.ts';
+import type { Ctx } from '#domain/context.ts';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+type UpgradeDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+
+/**
+ * The only `upgrade` listener. engine.io would end foreign upgrades after a second, so it is given its own and sees no others.
+ * A caller who is refused gets a plain HTTP answer before any WebSocket exists.
+ */
+export function listenForUpgrades(
+  server: Server,
+  ctx: Ctx,
+  doors: { gateway: UpgradeDoor; playlistSync: UpgradeDoor },
+): void {
+  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Until a WebSocket takes over, a reset must not end the process.
+    const onError = () => socket.destroy();
+    socket.on('error', onError);
+    const pathname = (req.url ?? '').split('?')[0] ?? '';
+    const door =
+      pathname === '/socket.io/' || pathname === '/socket.io'
+        ? doors.gateway
+        : pathname.startsWith('/yjs/')
+          ? doors.playlistSync
+          : null;
+    if (door === null) {
+      refuse(socket, 404, 'Not Found');
+      return;
+    }
+    door(req, socket, head).catch((error: unknown) => {
+      const { problem } = problemOf(ctx, error, newIds.id());
+      refuse(socket, problem.status, JSON.stringify(problem));
+    });
+  });
+}
+
+function refuse(socket: Duplex, status: number, body: string): void {
+  if (socket.destroyed || !socket.writable) return;
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
