@@ -1,0 +1,30 @@
+import * as library from '#contract/library.ts';
+import {
+  getAlbum,
+  getArtist,
+  getTrack,
+  listAlbums,
+  listArtists,
+  listGenres,
+  listTracks,
+  searchLibrary,
+} from '#domain/library/library.queries.ts';
+import { on } from '../mount.ts';
+import type { Scanner } from '#domain/library/scanner.ts';
+import type { Route } from '../mount.ts';
+
+/** The library's REST doors; streams and covers, which are no JSON, are in ../media.ts. */
+export function libraryRoutes(scanner: Scanner): Route[] {
+  return [
+    on(library.listTracks, (ctx, actor, input) => listTracks(ctx, actor, input)),
+    on(library.getTrack, (ctx, actor, input) => getTrack(ctx, actor, input)),
+    on(library.listAlbums, (ctx, actor, input) => listAlbums(ctx, actor, input)),
+    on(library.getAlbum, (ctx, actor, input) => getAlbum(ctx, actor, input)),
+    on(library.listArtists, (ctx, actor, input) => listArtists(ctx, actor, input)),
+    on(library.getArtist, (ctx, actor, input) => getArtist(ctx, actor, input)),
+    on(library.listGenres, (ctx) => listGenres(ctx)),
+    on(library.searchLibrary, (ctx, actor, input) => searchLibrary(ctx, actor, input)),
+    on(library.startScan, async () => scanner.start()),
+    on(library.getScan, async (_ctx, actor) => scanner.state(actor)),
+  ];
+}
