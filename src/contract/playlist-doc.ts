@@ -64,6 +64,19 @@ export function comparePlaces(
   return a.entry_id < b.entry_id ? -1 : a.entry_id > b.entry_id ? 1 : 0;
 }
 
+/** [PL6] A fractional index others can insert beside: right characters, right form, bounded length. */
+export function isOrderKey(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > MAX_ORDER_KEY_LENGTH || !ORDER_KEY_PATTERN.test(value)) return false;
+  try {
+    generateKeyBetween(value, null);
+    return true;
+  } catch (error) {
+    // The library's own way to say "not one of mine".
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
 /** The list as everybody sees it. */
 export function readList(doc: Y.Doc): ListEntry[] {
   const order = orderOf(doc);
@@ -76,8 +89,8 @@ export function readList(doc: Y.Doc): ListEntry[] {
 
 /**
  * `count` order keys for a place before `before` (null: the end), jittered so that two people inserting at one place
- * rarely make the same key. `list` must not hold the entries being placed. Entries that share a key, or have none, get
- * fresh keys first, returned in `rekeyed`, because nothing fits between equals.
+ * rarely make the same key. `list` must not hold the entries being placed. Entries that share a key, or have no usable one,
+ * get fresh keys first, returned in `rekeyed`, because nothing fits between equals.
  */
 export function keysBefore(
   list: readonly ListEntry[],
@@ -96,7 +109,7 @@ export function keysBefore(
   let from = index;
   let to = index;
   const usable = (low: string | null, high: string | null) => high === null || low === null || low < high;
-  const placed = (i: number) => list[i] === undefined || list[i].order_key !== null;
+  const placed = (i: number) => list[i] === undefined || isOrderKey(list[i].order_key);
   while (to < list.length && !placed(to)) to++;
   while (from > 0 && !placed(from - 1)) from--;
   if (!usable(keyAt(from - 1), keyAt(to))) {
@@ -148,7 +161,7 @@ export function addEntries(
 
 /**
  * Moves entries, keeping their order among themselves, before another (null: to the end). Ids that are gone are passed
- * over; if `before` is one of the moved or gone, the next entry behind it that stays is meant.
+ * over; if `before` is one of the moved, the next entry behind it that stays is meant, and if it is gone, the end.
  * @returns the ids that were moved.
  */
 export function moveEntries(doc: Y.Doc, ids: readonly string[], before: string | null, origin?: unknown): string[] {

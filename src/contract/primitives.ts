@@ -32,24 +32,20 @@ export const QueryFlag = z.enum(['true', 'false', '1', '0']).transform((value) =
 export const Nothing = z.void();
 export const NoInput = z.strictObject({});
 
+/** No control characters, and no direction overrides that could make one text look like another. */
+export const PLAIN_LINE = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
+/** As `PLAIN_LINE`, with tabs and line breaks. */
+export const PLAIN_TEXT = /^(?:[^\p{Cc}\u202a-\u202e\u2066-\u2069]|[\n\r\t])*$/u;
+
 /**
  * A single line of human text: no control characters, no direction overrides that could make one name look like another,
  * trimmed, counted in UTF-16 units.
  */
 export function line(max: number, min = 1) {
-  return z
-    .string()
-    .trim()
-    .min(min)
-    .max(max)
-    .regex(/^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u, 'must be one line of plain text');
+  return z.string().trim().min(min).max(max).regex(PLAIN_LINE, 'must be one line of plain text');
 }
 
 /** Text of several lines: as `line`, with tabs and line breaks. */
 export function text(max: number) {
-  return z
-    .string()
-    .trim()
-    .max(max)
-    .regex(/^(?:[^\p{Cc}\u202a-\u202e\u2066-\u2069]|[\n\r\t])*$/u, 'must be plain text');
+  return z.string().trim().max(max).regex(PLAIN_TEXT, 'must be plain text');
 }

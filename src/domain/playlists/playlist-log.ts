@@ -63,10 +63,11 @@ export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
       .insertInto('playlist_updates')
       .values({ playlist_id, seq, kind: 'update', bytes, user_id, created_at: now })
       .execute();
-    if (clients.length > 0) {
+    // Bounded by the referee to a few an update, and by a turn to what came in at once.
+    for (let i = 0; i < clients.length; i += 500) {
       await tx.trx
         .insertInto('playlist_clients')
-        .values(clients.map((client) => ({ playlist_id, ...client, first_seen_at: now })))
+        .values(clients.slice(i, i + 500).map((client) => ({ playlist_id, ...client, first_seen_at: now })))
         .execute();
     }
     const version = await projectChanges(tx, playlist_id, change);

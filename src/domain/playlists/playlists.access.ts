@@ -17,6 +17,7 @@ export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: s
       'user_playlists.user_id as owner_id',
       'is_public',
       'owner.share_playlists',
+      'owner.privacy_level',
       'mine.role',
       'users.is_active',
     ])
@@ -25,7 +26,9 @@ export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: s
   if (row === undefined) return null;
   if (row.owner_id === user_id) return 'owner';
   if (row.role !== null) return row.role;
-  return row.is_public === 1 && row.share_playlists === 1 && row.is_active === 1 ? 'public' : null;
+  // "Public" is the owner's own word about this list, so friends-only profiles have public lists too; private ones do not.
+  const isShown = row.share_playlists === 1 && row.privacy_level > 0 && row.is_active === 1;
+  return row.is_public === 1 && isShown ? 'public' : null;
 }
 
 /** A guest changes nothing, whatever a list says of them. */

@@ -51,6 +51,7 @@ export async function playlists(
                 .select('user_profiles.user_id')
                 .whereRef('user_profiles.user_id', '=', 'user_playlists.user_id')
                 .where('user_profiles.share_playlists', '=', 1)
+                .where('user_profiles.privacy_level', '>', 0)
                 .where('users.is_active', '=', 1),
             ),
           );

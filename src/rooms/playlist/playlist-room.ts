@@ -7,7 +7,7 @@ import { canEdit } from '#domain/playlists/playlists.access.ts';
 import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
-import { judge, readUpdate, Refusal } from './referee.ts';
+import { Gap, judge, readUpdate, Refusal } from './referee.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
@@ -50,7 +50,7 @@ const UPDATES_PER_SECOND = 30;
 const UPDATES_BURST = 100;
 
 type Work =
-  | { kind: 'update'; member: Member; reading: Reading }
+  | { kind: 'update'; member: Member; reading: Reading; isSync: boolean }
   | { kind: 'step1'; member: Member; stateVector: Uint8Array }
   | {
       kind: 'edit';
@@ -65,6 +65,8 @@ interface Member {
   role: PlaylistRole | null;
   seat: Seat;
   hasLeft: boolean;
+  /** Its answer to our step 1 was taken: from now on it sends nothing that builds on what we lack. */
+  hasSynced: boolean;
   tokens: number;
   tokensAtMs: number;
 }
@@ -81,6 +83,11 @@ interface Turn {
   edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
 }
 
+/** Whether the document waits for something nobody has sent. */
+function broken(doc: Y.Doc): boolean {
+  return doc.store.pendingStructs !== null || doc.store.pendingDs !== null;
+}
+
 /**
  * Loads a playlist's document and opens its room. `onBroken` is called when storing failed: the document in memory is then
  * ahead of the one on disk, so the room must be thrown away and loaded anew.
@@ -91,7 +98,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   const doc = new Y.Doc();
   for (const root of [metaOf(doc), entriesOf(doc), orderOf(doc)]) void root.size;
   for (const bytes of log.updates) Y.applyUpdate(doc, bytes);
-  if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+  if (broken(doc)) {
     doc.destroy();
     throw new Error('the stored log of a playlist has a gap');
   }
@@ -128,6 +135,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
 
   function refuse(member: Member, refusal: Refusal): void {
     ctx.log.info('playlist update refused', { playlist_id, reason: refusal.reason, detail: refusal.message });
+    // Nothing it sent after that counts either, though it may still arrive.
+    member.role = null;
     member.peer.close(refusal.reason);
   }
 
@@ -156,9 +165,12 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       }
     }
     author = actor.user_id;
-    Y.applyUpdate(doc, reading.bytes, member);
-    if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
-      throw new Error('the referee let an update pass that leaves a gap');
+    try {
+      Y.applyUpdate(doc, reading.bytes, member);
+    } catch (error) {
+      // Final for its sender, who would otherwise come back with it again and again.
+      refuse(member, new Refusal('malformed', 'could not be taken in'));
+      throw error;
     }
     for (const client_id of newClients) {
       clients.set(client_id, actor.user_id);
@@ -240,7 +252,14 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
             applyUpdate(current, work.member, work.reading, knowledge);
           } catch (error) {
             if (!(error instanceof Refusal)) throw error;
-            refuse(work.member, error);
+            // Edited right after a reconnect, on top of offline edits that come with its first sync: that will hold this too.
+            const isEarly = error instanceof Gap && !work.member.hasSynced && !work.isSync;
+            if (!isEarly) refuse(work.member, error);
+          }
+          work.member.hasSynced ||= work.isSync;
+          if (broken(doc)) {
+            refuse(work.member, new Refusal('malformed', 'left a gap'));
+            throw new Error('the referee let an update pass that leaves a gap');
           }
         }
       }
@@ -286,16 +305,21 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   }
 
   async function drain(): Promise<void> {
-    while (queue.length > 0) {
-      const works = queue;
-      queue = [];
-      try {
-        await runTurn(works);
-      } catch (error) {
-        breakDown([...works, ...queue], error);
-        return;
+    try {
+      while (queue.length > 0) {
+        const works = queue;
+        queue = [];
+        try {
+          await runTurn(works);
+        } catch (error) {
+          breakDown([...works, ...queue], error);
+          return;
+        }
+        if (rows > COMPACT_AFTER_ROWS) await compact();
       }
-      if (rows > COMPACT_AFTER_ROWS) await compact();
+    } finally {
+      // In the same step as the last look at the queue: whoever pushes next must start anew.
+      running = null;
     }
   }
 
@@ -334,11 +358,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       return;
     }
     queue.push(work);
-    running ??= Promise.resolve()
-      .then(drain)
-      .finally(() => {
-        running = null;
-      });
+    running ??= Promise.resolve().then(drain);
   }
 
   function isTooFast(member: Member): boolean {
@@ -359,11 +379,14 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           return;
         case 'update':
           if (isTooFast(member)) throw new Refusal('too_fast', 'too many updates a second');
-          push({ kind: 'update', member, reading: readUpdate(frame.bytes) });
+          push({ kind: 'update', member, reading: readUpdate(frame.bytes), isSync: frame.isSync });
           return;
         case 'awareness': {
           // Sent back to its sender too: the stock client counts on hearing something every 30 s.
-          const told = awareness.take(member, member.peer.identity, frame.entries);
+          const told = awareness.take(member, member.peer.identity, frame.entries, (client_id) => {
+            const owner = clients.get(client_id);
+            return client_id !== doc.clientID && (owner === undefined || owner === member.peer.identity.id);
+          });
           if (told.length > 0) emit(encodeAwareness(told));
           return;
         }
@@ -400,6 +423,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         role,
         seat,
         hasLeft: false,
+        hasSynced: false,
         tokens: UPDATES_BURST,
         tokensAtMs: ctx.clock.nowMs(),
       };
@@ -421,7 +445,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     },
     async unload() {
       isClosed = true;
-      await running;
+      while (running !== null) await running;
       if (rows > 1) await compact();
       doc.destroy();
     },

@@ -24,7 +24,8 @@ export interface AwarenessEntry {
 
 export type Frame =
   | { kind: 'step1'; stateVector: Uint8Array }
-  | { kind: 'update'; bytes: Uint8Array }
+  /** `isSync`: the answer to our step 1, which holds all the client has. */
+  | { kind: 'update'; bytes: Uint8Array; isSync: boolean }
   | { kind: 'awareness'; entries: AwarenessEntry[] }
   | { kind: 'query' }
   | { kind: 'unknown' };
@@ -38,7 +39,7 @@ export function decodeFrame(data: Uint8Array): Frame {
       const step = decoding.readVarUint(decoder);
       const bytes = decoding.readVarUint8Array(decoder);
       if (step === STEP_1) return { kind: 'step1', stateVector: bytes };
-      if (step === STEP_2 || step === UPDATE) return { kind: 'update', bytes };
+      if (step === STEP_2 || step === UPDATE) return { kind: 'update', bytes, isSync: step === STEP_2 };
       throw new Refusal('malformed', 'no such sync message');
     }
     if (type === AWARENESS) return { kind: 'awareness', entries: decodeAwareness(decoding.readVarUint8Array(decoder)) };

@@ -3,8 +3,8 @@
  * Our documents hold three flat maps, so every honest struct is a map item with plain content; everything else is refused.
  */
 import * as Y from 'yjs';
-import { entriesOf, MAX_ENTRIES, MAX_UPDATE_BYTES } from '#contract/playlist-doc.ts';
-import { checkEntry, isMeta, isOrderKey } from '#domain/playlists/playlists.rules.ts';
+import { entriesOf, isOrderKey, MAX_ENTRIES, MAX_UPDATE_BYTES } from '#contract/playlist-doc.ts';
+import { checkEntry, isMeta } from '#domain/playlists/playlists.rules.ts';
 import { ID_PATTERN } from '#contract/primitives.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue, EntryValue } from '#contract/playlist-doc.ts';
@@ -18,8 +18,17 @@ export class Refusal extends Error {
   }
 }
 
+/** Refers to something the server does not have (yet): honest while a reconnected client's first sync is under way. */
+export class Gap extends Refusal {
+  constructor(detail: string) {
+    super('malformed', detail);
+  }
+}
+
 /** Longest run one struct may cover: longer ones only serve to use up somebody's clock. */
 const MAX_STRUCT_LENGTH = 10_000;
+/** Client ids one update may bring for the first time: those of a person's offline sittings. */
+const MAX_NEW_CLIENTS = 20;
 
 type Decoded = ReturnType<typeof Y.decodeUpdate>;
 type Struct = Decoded['structs'][number];
@@ -63,10 +72,11 @@ export function readUpdate(bytes: Uint8Array): Reading {
   const entry_ids = new Set<string>();
   for (const struct of decoded.structs) {
     if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentAny)) continue;
-    const value: unknown = struct.content.arr[0];
-    if (typeof value !== 'object' || value === null) continue;
-    if ('track_id' in value && typeof value.track_id === 'string') track_ids.add(value.track_id);
-    if (struct.parentSub !== null) entry_ids.add(struct.parentSub);
+    for (const value of struct.content.arr as unknown[]) {
+      if (typeof value !== 'object' || value === null) continue;
+      if ('track_id' in value && typeof value.track_id === 'string') track_ids.add(value.track_id);
+      if (struct.parentSub !== null) entry_ids.add(struct.parentSub);
+    }
   }
   return { bytes, decoded, track_ids, entry_ids };
 }
@@ -78,6 +88,20 @@ interface Place {
 }
 
 const ROOTS = ['meta', 'entries', 'order'] as const;
+
+/** The struct that covers a clock, among those of one client in their order. */
+function structAt(structs: readonly Struct[], clock: number): Struct | undefined {
+  let low = 0;
+  let high = structs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const struct = structs[middle]!;
+    if (clock < struct.id.clock) high = middle;
+    else if (clock >= struct.id.clock + struct.length) low = middle + 1;
+    else return struct;
+  }
+  return undefined;
+}
 
 function rootNameOf(doc: Y.Doc, type: unknown): string | null {
   return ROOTS.find((name) => doc.share.get(name) === type) ?? null;
@@ -99,8 +123,8 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
 
   function find(id: Y.ID): Struct {
     if (id.clock < Y.getState(doc.store, id.client)) return Y.getItem(doc.store, id) as Struct;
-    const found = ownStructs.get(id.client)?.find((s) => id.clock >= s.id.clock && id.clock < s.id.clock + s.length);
-    if (found === undefined) throw new Refusal('malformed', 'refers to something that is not there');
+    const found = structAt(ownStructs.get(id.client) ?? [], id.clock);
+    if (found === undefined) throw new Gap('refers to something that is not there');
     return found;
   }
 
@@ -133,63 +157,101 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
   const newClients = new Set<number>();
   const newEntries = new Set<string>();
   let adds = false;
-  for (const struct of structs) {
+  const stateOf = (client: number) => known.get(client) ?? Y.getState(doc.store, client);
+
+  function judgeStruct(struct: Struct): void {
     const { client, clock } = struct.id;
-    const state = known.get(client) ?? Y.getState(doc.store, client);
+    const state = stateOf(client);
     const end = clock + struct.length;
     if (!(struct instanceof Y.Item)) throw new Refusal('malformed', 'a playlist has no gaps and nothing collected');
-    if (struct.length > MAX_STRUCT_LENGTH || !Number.isSafeInteger(end))
+    if (struct.length < 1 || struct.length > MAX_STRUCT_LENGTH || !Number.isSafeInteger(end)) {
       throw new Refusal('malformed', 'an impossible length');
-    if (end <= state) continue;
-    if (clock > state) throw new Refusal('malformed', 'a client clock that leaves a gap');
+    }
+    if (end <= state) return;
+    if (clock > state) throw new Gap('a client clock that leaves a gap');
+    const owner = knowledge.ownerOfClient(client);
+    // An id that wrote before anybody owned one is the server's own.
+    const isForeign = owner === undefined ? state > 0 && !newClients.has(client) : owner !== knowledge.user_id;
+    if (isForeign || client === doc.clientID) throw new Refusal('malformed', "somebody else's client id");
+    const place = placeOf(struct);
+    if (clock < state) {
+      // Half of it is known: the new half must continue what is really there.
+      const there = placeOf(find({ client, clock: state - 1 } as Y.ID));
+      if (there.root !== place.root || there.key !== place.key) throw new Refusal('malformed', 'another past');
+    }
+    if (owner === undefined) newClients.add(client);
+    if (newClients.size > MAX_NEW_CLIENTS) throw new Refusal('too_fast', 'too many new client ids at once');
     known.set(client, end);
     adds = true;
-    const owner = knowledge.ownerOfClient(client);
-    if (owner !== undefined && owner !== knowledge.user_id)
-      throw new Refusal('malformed', "another person's client id");
-    if (owner === undefined) newClients.add(client);
-    judgeItem(doc, struct, placeOf(struct), knowledge, newEntries);
+    judgeItem(doc, struct, { place, offset: Math.max(0, state - clock) }, knowledge, newEntries);
   }
+
+  // In an order in which Yjs could take them in; what cannot be reached waits for something that is not there.
+  const waiting = new Map([...ownStructs].map(([client, mine]) => [client, { mine, next: 0 }]));
+  for (let hasProgress = true; hasProgress;) {
+    hasProgress = false;
+    for (const [client, line] of waiting) {
+      for (let struct = line.mine[line.next]; struct !== undefined; struct = line.mine[line.next]) {
+        const origin = struct instanceof Y.Item ? struct.origin : null;
+        if (origin !== null && origin.clock >= stateOf(origin.client)) break;
+        judgeStruct(struct);
+        line.next += 1;
+        hasProgress = true;
+      }
+      if (line.next === line.mine.length) waiting.delete(client);
+    }
+  }
+  if (waiting.size > 0) throw new Gap('refers to something that is not there');
   const entries = entriesOf(doc);
   let total = entries.size;
   for (const id of newEntries) if (!entries.has(id)) total++;
   if (total > MAX_ENTRIES) throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
 
   for (const [client, ranges] of ds.clients) {
-    const state = known.get(client) ?? Y.getState(doc.store, client);
+    const state = stateOf(client);
     for (const { clock, len } of ranges) {
-      if (clock + len > state) throw new Refusal('malformed', 'removes something that is not there');
+      if (clock + len > state) throw new Gap('removes something that is not there');
       adds ||= !isAllDeleted(doc, client, clock, len);
     }
   }
   return { adds, newClients: [...newClients] };
 }
 
+function isAllowedKey(root: string, key: string): boolean {
+  if (root === 'meta') return key === 'name' || key === 'description';
+  return (root === 'entries' || root === 'order') && ID_PATTERN.test(key);
+}
+
+interface ItemPlace {
+  place: Place;
+  /** How many of its values the document has already. */
+  offset: number;
+}
+
+/** Of several values of one item all but the last were overwritten before it was sent; each could come back by an undo. */
 function judgeItem(
   doc: Y.Doc,
   item: Y.Item,
-  { root, key }: Place,
+  { place: { root, key }, offset }: ItemPlace,
   knowledge: Knowledge,
   newEntries: Set<string>,
 ): void {
   if (item.rightOrigin !== null) throw new Refusal('schema', 'list items are not part of a playlist');
-  const isEntryKeyed = root === 'entries' || root === 'order';
-  if (isEntryKeyed ? !ID_PATTERN.test(key) : root !== 'meta') throw new Refusal('schema', 'a key that is not allowed');
+  if (!isAllowedKey(root, key)) throw new Refusal('schema', 'a key that is not allowed');
   // Set and removed again before it was sent: nothing is left to look at.
   if (item.content instanceof Y.ContentDeleted) return;
-  if (!(item.content instanceof Y.ContentAny) || item.content.arr.length !== 1) {
-    throw new Refusal('schema', 'content that is not a plain value');
-  }
-  const value: unknown = item.content.arr[0];
-  if (root === 'meta') {
-    if (!isMeta(key, value)) throw new Refusal('schema', 'a name or description that is not allowed');
-  } else if (root === 'order') {
-    if (!isOrderKey(value)) throw new Refusal('schema', 'an order key that is not a fractional index');
-  } else {
-    const entry = checkEntry(value);
-    if (entry === null) throw new Refusal('schema', 'an entry of the wrong shape');
-    judgeEntry(doc, key, entry, knowledge);
-    newEntries.add(key);
+  if (!(item.content instanceof Y.ContentAny)) throw new Refusal('schema', 'content that is not a plain value');
+  for (const value of item.content.arr.slice(offset) as unknown[]) {
+    if (root === 'meta') {
+      if (!isMeta(key, value)) throw new Refusal('schema', 'a name or description that is not allowed');
+    } else if (root === 'order') {
+      if (!isOrderKey(value)) throw new Refusal('schema', 'an order key that is not a fractional index');
+    } else {
+      const entry = checkEntry(value);
+      if (entry === null) throw new Refusal('schema', 'an entry of the wrong shape');
+      judgeEntry(doc, key, entry, knowledge);
+      newEntries.add(key);
+    }
   }
 }
 
@@ -199,6 +261,9 @@ function judgeEntry(doc: Y.Doc, entry_id: string, entry: EntryValue, knowledge: 
     throw new Refusal('schema', 'a track the library never had');
   }
   const live = entriesOf(doc).get(entry_id);
+  if (live !== undefined && (live.added_by !== entry.added_by || live.added_at !== entry.added_at)) {
+    throw new Refusal('schema', 'an entry is set once');
+  }
   const before =
     live === undefined ? knowledge.ledgerEntry(entry_id) : { track_id: live.track_id, text: live.text ?? null };
   if (before === undefined) return;

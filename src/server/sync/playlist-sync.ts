@@ -151,6 +151,8 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     ws.on('pong', () => alive.add(ws));
     ws.on('message', (data, isBinary) => {
       alive.add(ws);
+      // A peer may go on sending after we have closed: none of it counts.
+      if (ws.readyState !== ws.OPEN) return;
       if (!isBinary) {
         ws.close(CLOSE.malformed);
         return;
