@@ -1,0 +1,846 @@
+/* eslint-disable svelte/prefer-svelte-reactivity -- sets and maps are replaced whole ($state.raw), never changed in place */
+import { CLOSE } from '#contract/close-codes.ts';
+import { api } from '../../lib/api.ts';
+import { presenceColour } from '../../lib/format.ts';
+import { gateway } from '../../lib/gateway.svelte.ts';
+import { i18n } from '../../lib/i18n.svelte.ts';
+import { asProblem } from '../../lib/problem.ts';
+import { queryClient } from '../../lib/query.ts';
+import { announce } from '../../ui/live-region.svelte.ts';
+import { toaster } from '../../ui/toaster.svelte.ts';
+import { session } from '../accounts/session.svelte.ts';
+import { positionBefore, stepBefore } from '../tracks/grid-math.ts';
+import { EditSummary } from './edit-summary.ts';
+import { duplicatesOf, rowsOf } from './playlist-rows.ts';
+import { TrackCache } from './track-cache.ts';
+import { dropUnsent, keepUnsent, keptUnsent } from './unsent-edits.ts';
+import type { Track } from '#contract/library.ts';
+import type { ListEntry } from '#contract/playlist-doc.ts';
+import type { Collaborator, Playlist, PlaylistTrack } from '#contract/playlists.ts';
+import type { ApiProblem } from '../../lib/problem.ts';
+import type { RowMark, RowPresence } from '../tracks/grid-row.ts';
+import type { Unsent } from './unsent-edits.ts';
+import type { PlaylistSync, Presence, RemoteChange, SyncListener } from './playlist-sync.ts';
+
+/** How long a row tells what happened to it (design brief §6). */
+const MARK_MS = 4_000;
+const EDITING_MS = 120;
+const SUMMARY_MS = 5_000;
+const IDLE_MS = 60_000;
+/** A short break is not worth a word. */
+const QUIET_MS = 2_000;
+const OFFLINE_MS = 20_000;
+const BACK_MS = 3_000;
+const PAGE = 200;
+/** From this many unknown tracks on, reading the list's pages is cheaper than asking for each. */
+const MANY = 40;
+/** After this many failed attempts it is asked by REST whether the sign-in or the playlist is gone. */
+const ASK_AFTER = 3;
+/** A line ended twice within this for want of rights is not taken up a third time. */
+const REOPEN_MS = 5_000;
+/** Mirrors MAX_ENTRIES of the contract, whose module would bring Yjs into this route. */
+const MAX_ENTRIES = 10_000;
+
+/** What the view shows; every value but `open` replaces the list or stands above it. */
+export type Phase =
+  | 'loading'
+  | 'failed'
+  /** Not there, or not for me: the same on purpose. */
+  | 'gone'
+  | 'open'
+  /** Deleted, or access taken, while it was open. */
+  | 'deleted'
+  | 'withdrawn'
+  | 'signed_out'
+  | 'superseded'
+  | 'refused'
+  | 'too_large';
+
+export type Line = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'back';
+
+export interface PersonHere {
+  id: string;
+  name: string;
+  isMe: boolean;
+  isIdle: boolean;
+  /** The entry they are at. */
+  editing: string | null;
+}
+
+/** One playlist as it is open in this tab: its rows, who is here, how the line is, and my edits. */
+export class PlaylistState {
+  readonly id: string;
+  #phase = $state<Phase>('loading');
+  #problem = $state.raw<ApiProblem | null>(null);
+  #playlist = $state.raw<Playlist | null>(null);
+  #meta = $state.raw<{ name: string | undefined; description: string | undefined }>({
+    name: undefined,
+    description: undefined,
+  });
+  #list = $state.raw<readonly ListEntry[]>([]);
+  /** True once the document itself, not only its rows by REST, is here. */
+  #isSynced = $state(false);
+  #hasRows = $state(false);
+  #people = $state.raw<ReadonlyMap<string, { id: string; display_name: string }>>(new Map());
+  #here = $state.raw<readonly Presence[]>([]);
+  #now = $state(Date.now());
+  #line = $state<Line>('connecting');
+  #sent = $state(0);
+  #waiting = $state(0);
+  #unsent = $state.raw<ReadonlySet<string>>(new Set());
+  #marks = $state.raw<ReadonlyMap<string, RowMark>>(new Map());
+  #changes = $state.raw<ReadonlySet<string>>(new Set());
+  #canUndo = $state(false);
+  #canRedo = $state(false);
+  /** Counts answers of track look-ups, so that rows are made anew. */
+  #tracksSeen = $state(0);
+  #liveFailed = $state(false);
+  /** Edits of an earlier visit that may not be sent any more. */
+  #kept = $state.raw<readonly Unsent[]>([]);
+  #isKeepingRefused = $state(false);
+  readonly #tab = crypto.randomUUID();
+  #sync: PlaylistSync | null = null;
+  #tracks: TrackCache;
+  #summary = new EditSummary();
+  #summaryTimer: ReturnType<typeof setTimeout> | undefined;
+  #lineTimers: ReturnType<typeof setTimeout>[] = [];
+  #markTimers = new Set<ReturnType<typeof setTimeout>>();
+  #stops: (() => void)[] = [];
+  /** The message that offers to undo a removal; it goes with what it could undo. */
+  #undoToast: number | null = null;
+  #editingTimer: ReturnType<typeof setTimeout> | undefined;
+  #isDown = false;
+  #reopenedAt = 0;
+  #isRenewing = false;
+  #isPaging = false;
+  #isDeleting = false;
+  #isGone = false;
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+
+  readonly rows = $derived.by(() => {
+    void this.#tracksSeen;
+    return rowsOf(
+      this.#list,
+      (id) => this.#tracks.get(id),
+      (id) => this.#personOf(id),
+      this.#unsent,
+    );
+  });
+  readonly duplicates = $derived(duplicatesOf(this.#list));
+  /** Everybody here, me last, one entry a person however many tabs they have open. */
+  readonly here: PersonHere[] = $derived.by(() => {
+    const people = new Map<string, PersonHere>();
+    for (const { user, isMe, active_at_ms, editing } of this.#here) {
+      const id = isMe ? session.me?.id : user?.id;
+      if (id === undefined) continue;
+      const isIdle = this.#now - active_at_ms > IDLE_MS;
+      const known = people.get(id);
+      if (known) {
+        known.isIdle &&= isIdle;
+        known.editing ??= editing;
+        continue;
+      }
+      const name = isMe ? (session.me?.display_name ?? '') : (user?.name ?? '');
+      people.set(id, { id, name, isMe: id === session.me?.id, isIdle, editing });
+    }
+    for (const person of people.values()) if (person.isMe) person.isIdle = false;
+    return [...people.values()].sort((a, b) => Number(a.isMe) - Number(b.isMe) || a.name.localeCompare(b.name));
+  });
+  /** Which rows others are at. */
+  readonly presence: ReadonlyMap<string, readonly RowPresence[]> = $derived.by(() => {
+    const rows = new Map<string, RowPresence[]>();
+    for (const { user, editing, isMe } of this.#here) {
+      if (isMe || user === null || editing === null || user.id === session.me?.id) continue;
+      const there = rows.get(editing) ?? [];
+      if (there.some(({ id }) => id === user.id)) continue;
+      rows.set(editing, [...there, { id: user.id, name: user.name, color: presenceColour(user.id) }]);
+    }
+    return rows;
+  });
+
+  constructor(id: string) {
+    this.id = id;
+    this.#tracks = new TrackCache(
+      async (track_id) => {
+        try {
+          return await api.get<Track>(`/library/tracks/${encodeURIComponent(track_id)}`, undefined, {
+            quiet_401: true,
+          });
+        } catch (error) {
+          if (asProblem(error).status === 404) return null;
+          throw error;
+        }
+      },
+      () => this.#lookedUp(),
+    );
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+  get problem(): ApiProblem | null {
+    return this.#problem;
+  }
+  get playlist(): Playlist | null {
+    return this.#playlist;
+  }
+  get name(): string {
+    return this.#meta.name ?? this.#playlist?.name ?? '';
+  }
+  get description(): string {
+    return this.#meta.description ?? this.#playlist?.description ?? '';
+  }
+  get role(): Playlist['role'] {
+    return this.#playlist?.role ?? 'public';
+  }
+  get isOwner(): boolean {
+    return this.role === 'owner' && !session.isGuest;
+  }
+  get mayEdit(): boolean {
+    return (this.role === 'owner' || this.role === 'editor') && !session.isGuest;
+  }
+  /** Edit controls work once the document is here; before that they would write into an empty one. */
+  get canEdit(): boolean {
+    return this.mayEdit && this.#isSynced && this.#phase === 'open';
+  }
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+  /** Nothing to show yet: neither the rows by REST nor the document. */
+  get isFilling(): boolean {
+    return !this.#hasRows && !this.#isSynced;
+  }
+  get list(): readonly ListEntry[] {
+    return this.#list;
+  }
+  get line(): Line {
+    return this.#line;
+  }
+  /** Edits made since the line broke. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+  /** Edits of an earlier visit that may not be sent any more: they can be saved as a copy, or let go. */
+  get keptEdits(): number {
+    return this.#kept.reduce((sum, { edits }) => sum + edits, 0);
+  }
+  /** This device keeps no data: edits that wait live in this page alone. */
+  get isKeepingRefused(): boolean {
+    return this.#isKeepingRefused;
+  }
+  /** Edits sent when the line came back. */
+  get sent(): number {
+    return this.#sent;
+  }
+  get marks(): ReadonlyMap<string, RowMark> {
+    return this.#marks;
+  }
+  get changes(): ReadonlySet<string> {
+    return this.#changes;
+  }
+  get canUndo(): boolean {
+    return this.canEdit && this.#canUndo;
+  }
+  get canRedo(): boolean {
+    return this.canEdit && this.#canRedo;
+  }
+  /** Live editing itself could not be loaded, as after an update of the app while offline. */
+  get liveFailed(): boolean {
+    return this.#liveFailed;
+  }
+
+  /** Loads the playlist and opens its live line; again after a failure. */
+  async open(): Promise<void> {
+    this.#phase = 'loading';
+    this.#problem = null;
+    try {
+      this.#playlist = await api.get<Playlist>(this.#path);
+      if (this.#isGone) return;
+      this.#phase = 'open';
+    } catch (error) {
+      const problem = asProblem(error);
+      if (problem.status === 404 || problem.status === 403) this.#phase = 'gone';
+      else {
+        this.#problem = problem;
+        this.#phase = 'failed';
+      }
+      return;
+    }
+    this.#know([this.#playlist.owner, ...(session.me ? [session.me] : [])]);
+    if (this.#stops.length === 0) this.#watch();
+    await Promise.all([this.#readPages(), this.#readPeople(), this.#openSync()]);
+  }
+
+  /** Leaves the playlist. */
+  close(): void {
+    this.#isGone = true;
+    this.#dropUndoToast();
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    clearTimeout(this.#summaryTimer);
+    clearTimeout(this.#lookTimer);
+    clearTimeout(this.#editingTimer);
+    for (const timer of [...this.#lineTimers, ...this.#markTimers]) clearTimeout(timer);
+    this.#sync?.destroy();
+    this.#sync = null;
+    // What was edited here is older in every list that was read before.
+    void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+  }
+
+  /** Throws the local document away and takes the server's; what was not sent is lost unless it was saved as a copy. */
+  async reload(): Promise<void> {
+    this.#dropUndoToast();
+    this.#withStorage((storage, me) => dropUnsent(storage, me, this.id, this.#tab));
+    this.#sync?.destroy();
+    this.#sync = null;
+    this.#isSynced = false;
+    this.#waiting = 0;
+    this.#unsent = new Set();
+    this.#meta = { name: undefined, description: undefined };
+    this.#here = [];
+    this.#canUndo = false;
+    this.#canRedo = false;
+    await this.open();
+  }
+
+  add(track_ids: readonly string[], before: string | null = null): void {
+    if (!this.#sync || !this.canEdit) return;
+    if (this.#list.length + track_ids.length > MAX_ENTRIES) {
+      toaster.error(i18n.m.playlists.edit.full);
+      return;
+    }
+    const sync = this.#sync;
+    this.#try(() => {
+      sync.add(track_ids, before);
+      toaster.show({ text: i18n.m.playlists.edit.added(track_ids.length) });
+    });
+  }
+
+  /** Moves rows before another (null: to the end) and says where they went. */
+  move(ids: readonly string[], before: string | null): void {
+    const sync = this.#sync;
+    if (!sync || !this.canEdit) return;
+    this.#try(() => {
+      const first = sync.move(ids, before)[0];
+      const at = this.#list.findIndex(({ entry_id }) => entry_id === first);
+      if (at >= 0) announce(i18n.m.playlists.edit.movedTo(at + 1, this.#list.length));
+    });
+  }
+  moveStep(ids: readonly string[], direction: 'up' | 'down'): void {
+    const before = stepBefore(this.#ids, new Set(ids), direction);
+    if (before !== undefined) this.move(ids, before);
+  }
+  /** `position` counts from 0. */
+  moveToPosition(ids: readonly string[], position: number): void {
+    this.move(ids, positionBefore(this.#ids, new Set(ids), position));
+  }
+
+  remove(ids: readonly string[], text: (count: number) => string = i18n.m.playlists.edit.removed): void {
+    const sync = this.#sync;
+    if (!sync || !this.canEdit) return;
+    this.#try(() => {
+      const { count, restore } = sync.remove(ids);
+      if (count === 0) return;
+      this.#undoToast = toaster.show({
+        text: text(count),
+        action: i18n.m.common.undo,
+        ms: 10_000,
+        onaction: () => {
+          if (this.#sync === sync) this.#try(restore);
+        },
+      });
+    });
+  }
+  removeDuplicates(): void {
+    this.remove(this.duplicates, i18n.m.playlists.edit.duplicatesRemoved);
+  }
+
+  setMeta(field: 'name' | 'description', value: string): void {
+    if (this.canEdit) this.#sync?.setMeta(field, value);
+  }
+
+  undo(): void {
+    this.#reverse('undo');
+  }
+  redo(): void {
+    this.#reverse('redo');
+  }
+
+  /** Others see which row I am at; people who only read show none. */
+  setEditing(entry_id: string | null): void {
+    if (!this.canEdit) return;
+    // Holding an arrow key passes many rows; where it stops is what others are told.
+    clearTimeout(this.#editingTimer);
+    this.#editingTimer = setTimeout(() => this.#sync?.setEditing(entry_id), EDITING_MS);
+  }
+
+  seen(ids: readonly string[]): void {
+    const rest = new Set(this.#changes);
+    for (const id of ids) rest.delete(id);
+    if (rest.size !== this.#changes.size) this.#changes = rest;
+  }
+
+  /** The owner's switch; only the server knows who that lets in, so it is not shown before it holds. */
+  async setPublic(is_public: boolean): Promise<void> {
+    const words = i18n.m.playlists.people;
+    this.#playlist = await api.put<Playlist>(this.#path, { is_public });
+    toaster.show({ text: is_public ? words.madePublic : words.madePrivate });
+    void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+  }
+
+  async delete(): Promise<void> {
+    // Our own deletion closes our own line; that is no news.
+    this.#isDeleting = true;
+    try {
+      await api.del(this.#path);
+    } catch (error) {
+      this.#isDeleting = false;
+      throw error;
+    }
+    void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+  }
+
+  /** Keeps what this tab has as a playlist of mine. @returns its id. */
+  async saveCopy(): Promise<string> {
+    const copy = await api.post<Playlist>('/playlists', {
+      name: i18n.m.playlists.connection.copyName(this.name).slice(0, 200),
+      description: this.description,
+    });
+    const list = this.#kept.length > 0 ? this.#sync?.listWith(this.#kept.map(({ update }) => update)) : this.#list;
+    const track_ids = (list ?? this.#list).flatMap(({ track_id }) => (track_id === null ? [] : [track_id]));
+    for (let i = 0; i < track_ids.length; i += 500) {
+      await api.post(`/playlists/${copy.id}/tracks`, { track_ids: track_ids.slice(i, i + 500) });
+    }
+    this.discardKept();
+    void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+    return copy.id;
+  }
+  /** Lets go of the edits this device has kept. */
+  discardKept(): void {
+    this.#kept = [];
+    this.#withStorage((storage, me) => dropUnsent(storage, me, this.id));
+  }
+
+  /** Playable tracks in order, and where in them a row stands. */
+  playable(row_id: string | null = null): { tracks: Track[]; index: number } {
+    const ready = this.rows.flatMap((row) =>
+      row.state === 'ready' && row.track ? [{ id: row.id, track: row.track }] : [],
+    );
+    return {
+      tracks: ready.map(({ track }) => track),
+      index: Math.max(
+        0,
+        ready.findIndex(({ id }) => id === row_id),
+      ),
+    };
+  }
+
+  /** People joined, left or changed: names and my own role are read anew. */
+  async refresh(): Promise<void> {
+    await Promise.all([this.#renew(), this.#readPeople()]);
+  }
+
+  get #path(): string {
+    return `/playlists/${encodeURIComponent(this.id)}`;
+  }
+  get #ids(): string[] {
+    return this.#list.map(({ entry_id }) => entry_id);
+  }
+
+  #personOf(user_id: string): { id: string; display_name: string } | undefined {
+    const known = this.#people.get(user_id);
+    if (known) return known;
+    const here = this.#here.find(({ user }) => user?.id === user_id)?.user;
+    return here ? { id: here.id, display_name: here.name } : undefined;
+  }
+  #know(users: readonly { id: string; display_name: string }[]): void {
+    const fresh = users.filter(({ id, display_name }) => this.#people.get(id)?.display_name !== display_name);
+    if (fresh.length === 0) return;
+    this.#people = new Map([
+      ...this.#people,
+      ...fresh.map((user) => [user.id, { id: user.id, display_name: user.display_name }] as const),
+    ]);
+  }
+
+  #try(edit: () => void): void {
+    try {
+      edit();
+    } catch (error) {
+      console.error('playlist edit', error);
+      toaster.error(i18n.m.playlists.edit.failed);
+    }
+  }
+
+  #dropUndoToast(): void {
+    if (this.#undoToast !== null) toaster.dismiss(this.#undoToast);
+    this.#undoToast = null;
+  }
+
+  #reverse(which: 'undo' | 'redo'): void {
+    const sync = this.#sync;
+    if (!sync || !this.canEdit) return;
+    this.#dropUndoToast();
+    const words = i18n.m.playlists.edit;
+    this.#try(() => {
+      const outcome = which === 'undo' ? sync.undo() : sync.redo();
+      const text = {
+        done: which === 'undo' ? words.undone : words.redone,
+        partly: words.undonePartly,
+        nothing: words.undoneNothing,
+        empty: which === 'undo' ? words.nothingToUndo : words.nothingToRedo,
+      }[outcome];
+      toaster.show({ text });
+    });
+  }
+
+  /** Rows by REST: shown until the document is here, and the quick way to many tracks' details. */
+  async #readPages(): Promise<void> {
+    if (this.#isPaging) return;
+    this.#isPaging = true;
+    const list: ListEntry[] = [];
+    try {
+      let cursor: string | null = null;
+      do {
+        const page: { items: PlaylistTrack[]; next_cursor: string | null } = await api.get(`${this.#path}/tracks`, {
+          limit: PAGE,
+          cursor,
+        });
+        if (this.#isGone) return;
+        for (const item of page.items) {
+          if (item.track) this.#tracks.put(item.track);
+          list.push({
+            entry_id: item.entry_id,
+            order_key: null,
+            track_id: item.track_id,
+            added_by: item.added_by?.id ?? null,
+            added_at: item.added_at,
+            ...(item.text ? { text: textOf(item.text) } : {}),
+          });
+        }
+        this.#know(page.items.flatMap(({ added_by }) => (added_by ? [added_by] : [])));
+        if (!this.#isSynced) this.#list = [...list];
+        this.#hasRows = true;
+        this.#tracksSeen++;
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+    } catch (error) {
+      // The document brings the rows too, and single look-ups the details.
+      console.warn('playlist rows', asProblem(error).code);
+    } finally {
+      this.#isPaging = false;
+    }
+    this.#lookUp();
+  }
+
+  async #readPeople(): Promise<void> {
+    try {
+      const { items } = await api.get<{ items: Collaborator[] }>(`${this.#path}/collaborators`, undefined, {
+        quiet_401: true,
+      });
+      this.#know(items);
+    } catch (error) {
+      // Readers of a public list may not see its members; names then come with the rows.
+      if (asProblem(error).status !== 404 && asProblem(error).status !== 403) console.warn('playlist people', error);
+    }
+  }
+
+  /** Finds the details of tracks that arrived since. */
+  #lookUp(): void {
+    if (this.#isPaging || this.#isGone) return;
+    const unknown = new Set(
+      this.#list.flatMap(({ track_id }) =>
+        track_id !== null && this.#tracks.get(track_id) === undefined ? [track_id] : [],
+      ),
+    );
+    if (unknown.size === 0) return;
+    if (
+      unknown.size > MANY &&
+      this.#tracks.pending === 0 &&
+      this.#sync?.isLive === true &&
+      !this.#hasPagedFor(unknown)
+    ) {
+      void this.#readPages();
+      return;
+    }
+    this.#tracks.want(unknown);
+  }
+  /** The pages were already read for these: what they did not bring is asked for one by one. */
+  #pagedFor: ReadonlySet<string> = new Set();
+  #hasPagedFor(unknown: ReadonlySet<string>): boolean {
+    const was = this.#pagedFor;
+    this.#pagedFor = unknown;
+    return [...unknown].every((id) => was.has(id));
+  }
+  #lookedUp(): void {
+    // Many answers, one redraw.
+    this.#lookTimer ??= setTimeout(() => {
+      this.#lookTimer = undefined;
+      this.#tracksSeen++;
+    }, 60);
+  }
+
+  async #openSync(): Promise<void> {
+    if (this.#sync || this.#isGone) return;
+    this.#liveFailed = false;
+    this.#line = 'connecting';
+    try {
+      const { openPlaylist } = await import('./playlist-sync.ts');
+      // The view may have been left, or opened anew, while the code was on its way.
+      if (this.#isGone || this.#sync) return;
+      this.#sync = openPlaylist({
+        ws_base: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`,
+        playlist_id: this.id,
+        user_id: session.me?.id ?? '',
+        listener: this.#listener,
+      });
+    } catch (error) {
+      console.error('live editing', error);
+      this.#liveFailed = true;
+    }
+  }
+
+  readonly #listener: SyncListener = {
+    onlist: (list) => {
+      // Until the first exchange is complete the rows by REST know more.
+      if (!this.#isSynced && this.#sync?.provider.synced !== true) return;
+      this.#list = list;
+      this.#lookUp();
+    },
+    onmeta: (meta) => (this.#meta = meta),
+    online: (status, synced) => this.#lineIs(status === 'connected' && synced),
+    onclosed: (code) => void this.#closedBy(code),
+    onbroken: (code, attempts) => {
+      this.#lineIs(false);
+      if (attempts >= ASK_AFTER && attempts % ASK_AFTER === 0 && (code === null || code < 4400 || code > 4499))
+        void this.#renew();
+    },
+    onremote: (change) => this.#remote(change),
+    onpresence: (people) => {
+      this.#here = people;
+      this.#know(people.flatMap(({ user }) => (user ? [{ id: user.id, display_name: user.name }] : [])));
+    },
+    onwaiting: (edits, entries) => {
+      if (edits === 0) this.#sent = this.#waiting;
+      this.#waiting = edits;
+      this.#unsent = entries;
+      const update = edits === 0 ? null : (this.#sync?.unsent() ?? null);
+      this.#withStorage((storage, me) => {
+        if (update === null) dropUnsent(storage, me, this.id, this.#tab);
+        else this.#isKeepingRefused = !keepUnsent(storage, me, this.id, this.#tab, { edits, update });
+      });
+    },
+    onundo: (canUndo, canRedo) => {
+      this.#canUndo = canUndo;
+      this.#canRedo = canRedo;
+    },
+  };
+
+  #lineIs(isLive: boolean): void {
+    if (isLive) {
+      const wasNoticed = this.#line === 'reconnecting' || this.#line === 'offline';
+      this.#clearLine();
+      if (!this.#isSynced) {
+        this.#isSynced = true;
+        this.#takeUp();
+        this.#list = [...(this.#sync?.list ?? [])];
+        this.#lookUp();
+      } else void this.#renew();
+      this.#line = wasNoticed ? 'back' : 'live';
+      if (wasNoticed) {
+        this.#lineTimers.push(
+          setTimeout(() => {
+            this.#line = 'live';
+            this.#sent = 0;
+          }, BACK_MS),
+        );
+      } else this.#sent = 0;
+      return;
+    }
+    // Every failed attempt comes by here; the clock runs from the first.
+    if (this.#isDown) return;
+    this.#clearLine();
+    this.#isDown = true;
+    this.#lineTimers.push(
+      setTimeout(() => (this.#line = this.#isSynced ? 'reconnecting' : 'connecting'), QUIET_MS),
+      setTimeout(() => (this.#line = 'offline'), OFFLINE_MS),
+    );
+  }
+  /** Sends what an earlier visit could not, or keeps it aside when I may not edit any more. */
+  #takeUp(): void {
+    this.#withStorage((storage, me) => {
+      const kept = keptUnsent(storage, me, this.id);
+      if (kept.length === 0) return;
+      if (!this.mayEdit) {
+        this.#kept = kept;
+        return;
+      }
+      this.#try(() => {
+        for (const { update } of kept) this.#sync?.takeUp(update);
+        const count = kept.reduce((sum, { edits }) => sum + edits, 0);
+        toaster.show({ text: i18n.m.playlists.connection.earlierSent(count) });
+      });
+      dropUnsent(storage, me, this.id);
+    });
+  }
+
+  /** Uses this device's storage, where there is one; reading the property itself throws where it is switched off. */
+  #withStorage(use: (storage: Storage, user_id: string) => void): void {
+    const me = session.me?.id;
+    if (me === undefined) return;
+    try {
+      use(localStorage, me);
+    } catch (error) {
+      console.warn('no storage', error);
+      this.#isKeepingRefused = true;
+    }
+  }
+
+  #clearLine(): void {
+    for (const timer of this.#lineTimers) clearTimeout(timer);
+    this.#lineTimers = [];
+    this.#isDown = false;
+  }
+
+  /** The server ended the line for good: say why, and what can be done (contract §5). */
+  async #closedBy(code: number): Promise<void> {
+    this.#clearLine();
+    this.#dropUndoToast();
+    this.#here = [];
+    if (this.#isGone || this.#isDeleting) return;
+    switch (code) {
+      case CLOSE.signed_out:
+        this.#phase = 'signed_out';
+        return;
+      case CLOSE.not_found:
+        this.#phase = 'deleted';
+        return;
+      case CLOSE.access_withdrawn:
+        await this.#accessChanged();
+        return;
+      case CLOSE.superseded:
+        this.#phase = 'superseded';
+        return;
+      case CLOSE.too_large:
+        this.#phase = 'too_large';
+        return;
+      default:
+        this.#phase = 'refused';
+    }
+  }
+
+  /** Access was taken, or editing was: which, only the server knows. */
+  async #accessChanged(): Promise<void> {
+    const role = this.role;
+    try {
+      this.#playlist = await api.get<Playlist>(this.#path, undefined, { quiet_401: true });
+    } catch (error) {
+      this.#phase = asProblem(error).status === 401 ? 'signed_out' : 'withdrawn';
+      return;
+    }
+    const isAgain = Date.now() - this.#reopenedAt < REOPEN_MS;
+    this.#reopenedAt = Date.now();
+    // Edits that were refused would be offered again with every connection; with some unsent, the person decides first.
+    if (isAgain || (this.#waiting > 0 && !this.mayEdit)) this.#phase = 'refused';
+    else if (this.mayEdit && this.role === role) this.#sync?.reconnect();
+    else {
+      if (!this.mayEdit && (role === 'owner' || role === 'editor')) {
+        toaster.show({ text: i18n.m.playlists.connection.readOnlyNow });
+      }
+      await this.reload();
+    }
+  }
+
+  /** Asks what I am to the list now; tells a lost sign-in or a lost list from a lost line. */
+  async #renew(): Promise<void> {
+    if (this.#isRenewing || this.#isGone) return;
+    this.#isRenewing = true;
+    try {
+      this.#playlist = await api.get<Playlist>(this.#path, undefined, { quiet_401: true });
+    } catch (error) {
+      const { status } = asProblem(error);
+      if (status === 401) this.#phase = 'signed_out';
+      else if (status === 404 || status === 403) this.#phase = 'withdrawn';
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+
+  #remote(change: RemoteChange): void {
+    const nameOf = (id: string | null) => (id === null ? undefined : this.#personOf(id)?.display_name);
+    if (change.added.some(({ added_by }) => added_by !== null && nameOf(added_by) === undefined))
+      void this.#readPeople();
+    const marks = new Map(this.#marks);
+    const fresh: string[] = [];
+    for (const { entry_id, added_by } of change.added) {
+      const name = nameOf(added_by) ?? i18n.m.playlists.edit.somebody;
+      marks.set(entry_id, {
+        name,
+        color: added_by === null ? 'var(--neon-cyan)' : presenceColour(added_by),
+        verb: 'added',
+      });
+      fresh.push(entry_id);
+    }
+    // The document does not say who moved or restored a row, so nobody is named.
+    for (const verb of ['moved', 'restored'] as const) {
+      for (const id of change[verb]) {
+        marks.set(id, { name: '', color: 'var(--neon-cyan)', verb });
+        fresh.push(id);
+      }
+    }
+    if (fresh.length > 0) {
+      this.#marks = marks;
+      this.#changes = new Set([...this.#changes, ...fresh]);
+      const timer = setTimeout(() => {
+        this.#markTimers.delete(timer);
+        const rest = new Map(this.#marks);
+        for (const id of fresh) if (rest.get(id) === marks.get(id)) rest.delete(id);
+        this.#marks = rest;
+      }, MARK_MS);
+      this.#markTimers.add(timer);
+    }
+    const how = session.preferences.announce_edits;
+    if (how === 'off') return;
+    this.#summary.take(change);
+    this.#summaryTimer ??= setTimeout(
+      () => {
+        this.#summaryTimer = undefined;
+        announce(this.#summary.say(i18n.m.playlists.edit, nameOf));
+      },
+      how === 'all' ? 0 : SUMMARY_MS,
+    );
+  }
+
+  #watch(): void {
+    const tick = setInterval(() => (this.#now = Date.now()), 10_000);
+    const onvisible = () => {
+      if (document.visibilityState === 'visible' && this.#phase === 'open') void this.#renew();
+    };
+    document.addEventListener('visibilitychange', onvisible);
+    // What is kept on this device is sent with the next visit; a person may rather wait for it.
+    const onleave = (event: BeforeUnloadEvent) => {
+      if (this.#waiting > 0) event.preventDefault();
+    };
+    addEventListener('beforeunload', onleave);
+    this.#stops = [
+      () => clearInterval(tick),
+      () => document.removeEventListener('visibilitychange', onvisible),
+      () => removeEventListener('beforeunload', onleave),
+      gateway.on('playlist:changed', ({ playlist_id }) => {
+        if (playlist_id === this.id && this.#phase === 'open') void this.#renew();
+      }),
+    ];
+  }
+}
+
+/** Optional fields stay absent instead of undefined, as the document has them. */
+function textOf(text: NonNullable<PlaylistTrack['text']>): NonNullable<ListEntry['text']> {
+  const { title, artist, album, duration_ms, isrc, mbid } = text;
+  return {
+    title,
+    artist,
+    ...(album === undefined ? {} : { album }),
+    ...(duration_ms === undefined ? {} : { duration_ms }),
+    ...(isrc === undefined ? {} : { isrc }),
+    ...(mbid === undefined ? {} : { mbid }),
+  };
+}
