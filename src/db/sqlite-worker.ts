@@ -83,7 +83,8 @@ port.on('message', ({ id, step }: { id: number; step: WriterStep }) => {
   } catch (error) {
     // A failed begin, or an error after which SQLite has rolled everything back (full disk, I/O), ends the whole group:
     // later steps must not run outside a transaction.
-    if (error instanceof Error && step.op !== 'commit' && !db.inTransaction) broken = error;
+    const endsGroup = step.op === 'query' ? !db.inTransaction : step.op !== 'commit' && step.op !== 'close';
+    if (error instanceof Error && endsGroup) broken ??= error;
     const code = error instanceof Database.SqliteError ? error.code : '';
     port.postMessage({
       id,

@@ -25,7 +25,11 @@ export interface SqliteWriter<S> {
 
 /** Starts the worker that holds the only writing connection to `file`. */
 export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { file } });
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: { file },
+    // It holds no more than a statement's rows at a time.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
   const waiting = new Map<number, { resolve(answer: StepAnswer): void; reject(error: Error): void }>();
   let lastId = 0;
   let dead: Error | null = null;
@@ -113,7 +117,8 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       tellAhead({ op: 'savepoint' });
     },
     async commitTransaction() {
-      await tell({ op: 'release' });
+      // Not awaited: should it fail, the worker fails the group, and with it the commit this transaction waits for.
+      tellAhead({ op: 'release' });
       if (group !== null) group.count++;
     },
     async rollbackTransaction() {

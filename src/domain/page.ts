@@ -19,7 +19,7 @@ export function readCursor<T extends readonly (string | number | null)[]>(
     if (
       Array.isArray(values) &&
       values.length === shape.length &&
-      values.every((value, i) => value === null || typeof value === shape[i])
+      values.every((value, i) => typeof value === shape[i] && isUsable(value))
     ) {
       return values as unknown as T;
     }
@@ -27,6 +27,11 @@ export function readCursor<T extends readonly (string | number | null)[]>(
     throw new DomainError('malformed', 'That cursor is not one this server gave out.', { cause: error });
   }
   throw new DomainError('malformed', 'That cursor is not one this server gave out.');
+}
+
+/** What a database takes: PostgreSQL refuses a NUL in text, and fractions or more than 2^53 for our whole numbers. */
+function isUsable(value: unknown): boolean {
+  return typeof value === 'number' ? Number.isSafeInteger(value) : !String(value).includes('\0');
 }
 
 /** Of `limit + 1` rows the first `limit`, and where the next page begins if there is one. */

@@ -25,25 +25,25 @@ async function start(): Promise<RunningServer> {
 }
 
 let stopping: Promise<void> | null = null;
-start().then(
-  (server) => {
-    const stop = () => {
-      if (stopping !== null) process.exit(1);
-      stopping = server.stop();
-      stopping.then(
-        () => process.exit(0),
-        (error: unknown) => {
-          server.ctx.log.error('could not stop in order', {}, error);
-          process.exit(1);
-        },
-      );
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-  },
-  (error: unknown) => {
-    const line = explain(error);
-    process.stderr.write(line === null ? `${error instanceof Error ? error.stack : String(error)}\n` : `${line}\n`);
-    process.exit(1);
-  },
-);
+const starting = start();
+
+/** A first signal ends in order, even while starting; a second one at once. */
+function stop(): void {
+  if (stopping !== null) process.exit(1);
+  stopping = starting.then((server) => server.stop());
+  stopping.then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`could not stop in order: ${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exit(1);
+    },
+  );
+}
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+
+starting.catch((error: unknown) => {
+  const line = explain(error);
+  process.stderr.write(line === null ? `${error instanceof Error ? error.stack : String(error)}\n` : `${line}\n`);
+  process.exit(1);
+});

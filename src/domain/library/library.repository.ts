@@ -156,8 +156,15 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
   const idIn = (fresh: Map<string, string>, kept: Map<string, string>, key: string | null) =>
     key === null ? null : (fresh.get(key) ?? kept.get(key) ?? null);
 
-  const rows = writes.map(({ track_id, file }) => {
+  // Another process (the operator's own scan beside the server's) may have found a file since we looked.
+  const found = await liveTracksAt(
+    tx,
+    files.map((file) => file.track_path),
+  );
+  const rows = writes.map((write) => {
+    const { file } = write;
     const { tags } = file;
+    const track_id = write.track_id ?? found.get(fileKey(file)) ?? null;
     return {
       isNew: track_id === null,
       id: track_id ?? tx.ids.id(),
@@ -204,6 +211,26 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
     rows.map(({ id, genres, isNew }) => ({ track_id: id, genres, isNew })),
   );
   return { artists, albums };
+}
+
+type FileKey = Pick<TracksTable, 'library_root' | 'track_path' | 'audio_hash'>;
+
+function fileKey({ library_root, track_path, audio_hash }: FileKey): string {
+  return [library_root, track_path, audio_hash].join('\0');
+}
+
+async function liveTracksAt({ trx }: TxCtx, paths: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const some of chunks(paths)) {
+    const rows = await trx
+      .selectFrom('tracks')
+      .select(['id', 'library_root', 'track_path', 'audio_hash'])
+      .where('track_path', 'in', some)
+      .where('missing_since', 'is', null)
+      .execute();
+    for (const row of rows) found.set(fileKey(row), row.id);
+  }
+  return found;
 }
 
 /** Says of tracks that their files are gone, or are there again. The rows stay: history and playlists refer to them. */

@@ -81,8 +81,13 @@ export function createGateway(): Gateway {
     setAudiences(user_id, audiences) {
       const mine = sockets.get(user_id);
       if (mine === undefined) return;
+      const before = heard.get(user_id);
       heard.set(user_id, audiences);
-      for (const socket of mine) tune(socket, audiences);
+      for (const socket of mine) {
+        tune(socket, audiences);
+        // One who is being let in is greeted with everything at once.
+        if (before !== undefined) tellDifference(socket, before, audiences);
+      }
     },
     hasListeners: (audience) => io.sockets.adapter.rooms.has(audience),
     onlineUsers: () => [...sockets.keys()],
@@ -134,21 +139,44 @@ export function createGateway(): Gateway {
     await audiences.refresh(user_id);
     // The session may have ended while this socket was being let in.
     if (!(await identity.isActorAlive(connection.actor))) connection.end('signed_out');
-    else if (socket.connected) greet(socket, presence);
+    else if (socket.connected) greet(socket);
+  }
+
+  /** How somebody stands, to one who may see it. */
+  function show(socket: GatewaySocket, audience: Audience): void {
+    const presence = started?.presence;
+    const [kind, owner_id = ''] = audience.split(':');
+    if (presence === undefined) return;
+    if (kind === 'presence') {
+      const status = presence.statusOf(owner_id);
+      if (status !== 'offline') socket.emit('presence:update', { user_id: owner_id, status });
+    } else {
+      const update = presence.listeningOf(owner_id);
+      if (update !== null) socket.emit('listening:update', update);
+    }
+  }
+
+  /** As if they had gone, to one who may not see them any more: the same words as for a real good-bye. */
+  function hide(socket: GatewaySocket, audience: Audience): void {
+    const [kind, owner_id = ''] = audience.split(':');
+    if (kind === 'presence') {
+      socket.emit('presence:update', { user_id: owner_id, status: 'offline' });
+      return;
+    }
+    const update = started?.presence.listeningOf(owner_id) ?? null;
+    if (update === null) return;
+    const { user_id, username, at_ms } = update;
+    socket.emit('listening:update', { user_id, username, track: null, position_ms: 0, at_ms, state: 'stopped' });
+  }
+
+  function tellDifference(socket: GatewaySocket, before: ReadonlySet<Audience>, now: ReadonlySet<Audience>): void {
+    for (const audience of before) if (!now.has(audience)) hide(socket, audience);
+    for (const audience of now) if (!before.has(audience)) show(socket, audience);
   }
 
   /** A newcomer is told how things stand, so that nobody waits for the next report to see a friend listening. */
-  function greet(socket: GatewaySocket, presence: PresenceRoom): void {
-    for (const audience of heard.get(socket.data.connection.actor.user_id) ?? []) {
-      const [kind, owner_id = ''] = audience.split(':');
-      if (kind === 'presence') {
-        const status = presence.statusOf(owner_id);
-        if (status !== 'offline') socket.emit('presence:update', { user_id: owner_id, status });
-      } else {
-        const update = presence.listeningOf(owner_id);
-        if (update !== null) socket.emit('listening:update', update);
-      }
-    }
+  function greet(socket: GatewaySocket): void {
+    for (const audience of heard.get(socket.data.connection.actor.user_id) ?? []) show(socket, audience);
   }
 
   let started: GatewayParts | null = null;

@@ -1,17 +1,18 @@
 import express from 'express';
 import helmet from 'helmet';
+import { logout } from '#contract/accounts.ts';
 import { DomainError } from '#domain/errors.ts';
 import { newIds } from '../ids.ts';
 import { addressesOf, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
-import type { Endpoint } from '#contract/endpoint.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
 import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
 import type { Route } from './mount.ts';
+import type { OtherDoor } from './openapi.ts';
 
 export interface AppParts {
   ctx: Ctx;
@@ -24,19 +25,47 @@ export interface AppParts {
   isReady(): Promise<boolean>;
 }
 
-/** Addresses that answer with something else than JSON, for 405 and the list of all doors. */
-export const MEDIA_ADDRESSES = [
-  { method: 'GET', path: '/library/tracks/{track_id}/stream' },
-  { method: 'GET', path: '/library/tracks/{track_id}/cover' },
-] as const satisfies readonly Pick<Endpoint, 'method' | 'path'>[];
-
-const OTHER_ADDRESSES = [
-  { method: 'GET', path: '/openapi.json' },
-  { method: 'GET', path: '/auth/login' },
-  { method: 'POST', path: '/auth/login' },
-  { method: 'GET', path: '/auth/callback' },
-  { method: 'POST', path: '/auth/logout' },
-] as const satisfies readonly Pick<Endpoint, 'method' | 'path'>[];
+const media = { 200: 'The whole file', 206: 'The part asked for by Range', 304: 'Unchanged', 416: 'No such part' };
+const toProvider = { 303: 'On to the OpenID provider' };
+/** The doors that answer with something else than JSON. */
+const OTHER_DOORS: readonly OtherDoor[] = [
+  {
+    method: 'GET',
+    path: '/library/tracks/{track_id}/stream',
+    name: 'library.stream',
+    summary: 'The sound of a track, with Range',
+    access: 'guest',
+    query: [],
+    responses: media,
+  },
+  {
+    method: 'GET',
+    path: '/library/tracks/{track_id}/cover',
+    name: 'library.cover',
+    summary: 'The cover of a track as WebP; size is 96, 320 or 640 pixels',
+    access: 'guest',
+    query: ['size'],
+    responses: { 200: 'The picture', 304: 'Unchanged' },
+  },
+  ...(['GET', 'POST'] as const).map((method) => ({
+    method,
+    path: '/auth/login',
+    name: `auth.login.${method.toLowerCase()}`,
+    summary: 'Begin to sign in; return_to is a path on this server',
+    access: 'public' as const,
+    query: ['return_to', 'login_hint'],
+    responses: toProvider,
+  })),
+  {
+    method: 'GET',
+    path: '/auth/callback',
+    name: 'auth.callback',
+    summary: 'Where the provider sends a browser back to',
+    access: 'public',
+    query: ['code', 'state', 'iss', 'error'],
+    responses: { 303: 'On to return_to, signed in' },
+  },
+];
 
 /** TRUST_PROXY as Express takes it: a number of hops, a switch, or addresses. */
 function trustProxyOf(value: string): string | number | boolean {
@@ -93,7 +122,7 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
 
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
-  api.get('/openapi.json', (_req, res) => void res.json(openApiOf(endpoints, publicUrl)));
+  api.get('/openapi.json', (_req, res) => void res.json(openApiOf([...endpoints, logout], OTHER_DOORS, publicUrl)));
   for (const [kind, handler] of [
     ['stream', media.stream],
     ['cover', media.cover],
@@ -107,9 +136,13 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
     });
   }
   mountRoutes(api, ctx, (req) => identity.authenticate(req, { door: 'http' }), routes);
-  mountRefusals(api, ctx, addressesOf([...endpoints, ...MEDIA_ADDRESSES, ...OTHER_ADDRESSES]));
+  mountRefusals(
+    api,
+    ctx,
+    addressesOf([...endpoints, logout, ...OTHER_DOORS, { method: 'GET', path: '/openapi.json' }]),
+  );
   app.use('/api/v1', api);
-  app.get('/api/docs', (_req, res) => void res.type('html').send(docsPage(endpoints)));
+  app.get('/api/docs', (_req, res) => void res.type('html').send(docsPage([...endpoints, logout])));
 
   client.mount(app);
   app.use((_req, res) => sendProblem(ctx, res, new DomainError('not_found', 'There is no such address.')));

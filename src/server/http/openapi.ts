@@ -43,9 +43,46 @@ function operationOf(endpoint: Endpoint): Json {
   };
 }
 
+/** A door that answers with something else than JSON. */
+export interface OtherDoor {
+  method: 'GET' | 'POST';
+  path: string;
+  name: string;
+  summary: string;
+  access: Endpoint['access'];
+  /** Query parameters, all optional text. */
+  query: readonly string[];
+  responses: Record<number, string>;
+}
+
+function otherOperation({ path, name, summary, access, query, responses }: OtherDoor): Json {
+  const text = { type: 'string' };
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, param]) => ({
+    name: param,
+    in: 'path',
+    required: true,
+    schema: text,
+  }));
+  return {
+    operationId: name,
+    summary,
+    tags: [path.split('/')[1]],
+    'x-access': access,
+    security: access === 'public' ? [] : [{ session: [] }, { bearer: [] }],
+    parameters: [...inPath, ...query.map((param) => ({ name: param, in: 'query', required: false, schema: text }))],
+    responses: {
+      ...Object.fromEntries(Object.entries(responses).map(([status, description]) => [status, { description }])),
+      default: { $ref: '#/components/responses/Problem' },
+    },
+  };
+}
+
 /** The OpenAPI 3.1 document of these endpoints, made from the schemas the doors parse with. */
-export function openApiOf(endpoints: readonly Endpoint[], publicUrl: string): Json {
+export function openApiOf(endpoints: readonly Endpoint[], others: readonly OtherDoor[], publicUrl: string): Json {
   const paths: Record<string, Json> = {};
+  for (const other of others) {
+    paths[other.path] = { ...paths[other.path], [other.method.toLowerCase()]: otherOperation(other) };
+  }
   for (const endpoint of endpoints) {
     paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operationOf(endpoint) };
   }

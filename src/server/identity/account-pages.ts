@@ -59,7 +59,7 @@ function mountLogin(router: Router, { ctx, embedded, backoff, publicUrl, isOwnOr
   async function interaction(req: Request, res: Response) {
     pinPublicAddress(req, publicUrl);
     try {
-      const details = await embedded.provider.interactionDetails(req, res);
+      const details = await (await embedded.provider()).interactionDetails(req, res);
       if (details.uid === req.params.uid && details.prompt.name === 'login') return details;
     } catch (error) {
       if (!(error instanceof Error && error.name === 'SessionNotFound')) throw error;
@@ -101,7 +101,8 @@ function mountLogin(router: Router, { ctx, embedded, backoff, publicUrl, isOwnOr
       }
       await backoff.succeeded(username, address);
       if (checked.outcome === 'disabled') return again(403, 'This account has been disabled by an administrator.');
-      await embedded.provider.interactionFinished(
+      const provider = await embedded.provider();
+      await provider.interactionFinished(
         req,
         res,
         { login: { accountId: checked.account_id, remember: true, amr: ['pwd'] } },

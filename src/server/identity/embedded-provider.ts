@@ -1,10 +1,11 @@
-import { Provider } from 'oidc-provider';
 import { findActiveLocalAccount } from '#domain/accounts/accounts.queries.ts';
+import { warmUpPasswordHash } from '#domain/accounts/password-hash.ts';
 import { oidcAdapter } from './oidc-adapter.ts';
 import { PAGE_HEADERS, messagePage } from './pages.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { ProviderKeys } from './keys.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Provider } from 'oidc-provider';
 
 export const EMBEDDED_CLIENT_ID = 'stepheybot-music';
 const SCOPE = 'openid profile email';
@@ -23,22 +24,43 @@ const LIFE = {
 
 /** The embedded OpenID provider: mounted at `/oidc`, its people are our `local_accounts`. */
 export interface EmbeddedProvider {
-  provider: Provider;
+  /** Loaded by the first sign-in: people stay signed in for weeks, and an idle server does without it. */
+  provider(): Promise<Provider>;
   issuer: string;
   /** Serves everything below `/oidc` that is not one of our pages. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
 }
 
+interface EmbeddedOptions {
+  publicUrl: string;
+  audience: string;
+  redirectUri: string;
+  keys: ProviderKeys;
+}
+
 /**
- * Builds the provider with nothing but the code flow with PKCE S256 for our one confidential client: no development
+ * The provider, with nothing but the code flow with PKCE S256 for our one confidential client: no development
  * pages, no registration, no other grant. Consent is implied, since the client is the server itself.
  */
-export function createEmbeddedProvider(
-  ctx: Ctx,
-  options: { publicUrl: string; audience: string; redirectUri: string; keys: ProviderKeys },
-): EmbeddedProvider {
+export function createEmbeddedProvider(ctx: Ctx, options: EmbeddedOptions): EmbeddedProvider {
   const issuer = `${options.publicUrl}/oidc`;
-  const provider: Provider = new Provider(issuer, {
+  let built: Promise<{ provider: Provider; callback: ReturnType<Provider['callback']> }> | null = null;
+  const build = () => {
+    built ??= buildProvider(ctx, issuer, options).then((provider) => ({ provider, callback: provider.callback() }));
+    return built;
+  };
+  return {
+    issuer,
+    provider: async () => (await build()).provider,
+    handle: async (req, res) => (await build()).callback(req, res),
+  };
+}
+
+async function buildProvider(ctx: Ctx, issuer: string, options: EmbeddedOptions): Promise<Provider> {
+  const { Provider: OidcProvider } = await import('oidc-provider');
+  // In the background: the first unknown name must cost no more time than the next.
+  warmUpPasswordHash().catch((error: unknown) => ctx.log.error('passwords cannot be hashed', {}, error));
+  const provider: Provider = new OidcProvider(issuer, {
     adapter: oidcAdapter(ctx),
     jwks: { keys: options.keys.signing as never },
     clients: [
@@ -151,8 +173,7 @@ export function createEmbeddedProvider(
   // Addresses and cookie security follow PUBLIC_URL, never what a request or a proxy says about itself (trust.md E8).
   provider.proxy = true;
   provider.on('server_error', (_ctx, error) => ctx.log.error('the embedded sign-in failed', {}, error));
-  const callback = provider.callback();
-  return { provider, issuer, handle: (req, res) => callback(req, res) };
+  return provider;
 }
 
 /** Makes a request look as it was sent: to the public address. The provider builds its own addresses from these. */

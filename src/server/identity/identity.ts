@@ -6,7 +6,6 @@ import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
 import { createLocalAccount } from '#domain/accounts/create-local-account.ts';
 import { LOCAL_ISSUER, ensureUser } from '#domain/accounts/ensure-user.ts';
 import { offerFirstAccount } from '#domain/accounts/first-account.ts';
-import { warmUpPasswordHash } from '#domain/accounts/password-hash.ts';
 import { sweepExpired, useSession } from '#domain/accounts/sessions.ts';
 import { DomainError } from '#domain/errors.ts';
 import { epochSeconds } from '#domain/ports.ts';
@@ -226,8 +225,6 @@ export async function createIdentity(options: {
       ctx.log.error('a sign-in page failed', {}, error);
       sendPageTo(res, 500, messagePage({ title: PROBLEMS.internal.title, text: 'Try again in a moment.' }));
     }) satisfies express.ErrorRequestHandler);
-    // In the background: the first unknown name must cost no more time than the next.
-    warmUpPasswordHash().catch((error: unknown) => ctx.log.error('passwords cannot be hashed', {}, error));
   }
 
   const sweep = () =>

@@ -109,6 +109,11 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
       if (url.searchParams.has('token')) {
         throw new DomainError('unauthenticated', 'A token does not belong in an address. Ask for a ticket.');
       }
+      const { origin } = req.headers;
+      // A ticket is good anywhere: it cannot be guessed, and whoever holds it was given it.
+      if (origin !== undefined && !identity.isOwnOrigin(origin) && !url.searchParams.has('ticket')) {
+        throw new DomainError('foreign_origin', 'This connection came from another site.');
+      }
       const actor = await whoIs(req, url, playlist_id);
       const role = ID_PATTERN.test(playlist_id) ? await roleOf(ctx.db, actor.user_id, playlist_id) : null;
       if (role === null) {
