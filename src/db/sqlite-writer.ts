@@ -5,7 +5,7 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transactio
 
 /** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
 const GROUP_MAX = 256;
-const GROUP_MAX_AGE_MS = 10;
+const GROUP_MAX_AGE_MS = 20;
 
 interface Group {
   done: Promise<void>;
