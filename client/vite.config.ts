@@ -25,7 +25,7 @@ export default defineConfig({
   plugins: [
     announcerWithoutInlineStyle,
     // The absolute path keeps the output in client/build wherever the build is called from.
-    sveltekit({ adapter: adapter({ pages: here('./build'), fallback: 'index.html' }) }),
+    sveltekit({ adapter: adapter({ pages: here('./build'), fallback: 'index.html', precompress: true }) }),
   ],
   build: {
     target: 'es2022',

@@ -105,6 +105,12 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     },
   };
 
+  async function end(): Promise<void> {
+    await tell({ op: 'close' });
+    dead = Object.assign(new Error('the database is closed'), { code: 'SQLITE_MISUSE' });
+    await worker.terminate();
+  }
+
   const driver: Driver = {
     async init() {},
     async acquireConnection() {
@@ -132,10 +138,7 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       if (next === undefined) isBusy = false;
       else next();
     },
-    async destroy() {
-      await tell({ op: 'close' });
-      await worker.terminate();
-    },
+    destroy: end,
   };
 
   const kysely = new Kysely<S>({
@@ -159,6 +162,10 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       await (joined as Group | null)?.done;
       return result;
     },
-    close: () => kysely.destroy(),
+    async close() {
+      await kysely.destroy();
+      // Kysely leaves alone a driver it never used, and the worker with it.
+      if (dead === null) await end();
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import express from 'express';
+import sirv from 'sirv';
 import type { Request, Response, Router } from 'express';
 
 export interface ClientFiles {
@@ -41,12 +41,21 @@ export function clientFiles(folder: string): ClientFiles {
   return {
     scriptHashes,
     mount(router) {
-      // Names carry a hash of the content.
       router.use(
-        '/_app/immutable',
-        express.static(path.join(folder, '_app/immutable'), { immutable: true, maxAge: '1y', index: false }),
+        sirv(folder, {
+          // The build holds a .br and a .gz beside each file.
+          brotli: true,
+          gzip: true,
+          etag: true,
+          // The page itself is sent below, for every address.
+          ignores: [/^\/(index\.html)?$/],
+          setHeaders(res, pathname) {
+            // Names below it carry a hash of their content.
+            const isImmutable = pathname.startsWith('/_app/immutable/');
+            res.setHeader('cache-control', isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache');
+          },
+        }),
       );
-      router.use(express.static(folder, { index: false, maxAge: 0, redirect: false }));
       router.get('/{*rest}', (req, res, next) => (wantsPage(req) ? sendPage(req, res) : next()));
     },
   };
