@@ -6,14 +6,13 @@ import type { z } from 'zod';
  * @throws DomainError invalid, with a path and a message per fault
  */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown, where = ''): z.output<S> {
-  // No text of ours holds a NUL, and PostgreSQL takes none.
-  if (JSON.stringify(value)?.includes('\\u0000')) {
-    throw new DomainError('invalid', 'Text must not hold a NUL character.', {
-      errors: [{ path: where, message: 'must not hold a NUL character' }],
-    });
-  }
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    // No text of ours holds a NUL, and PostgreSQL takes none.
+    if (!JSON.stringify(parsed.data)?.includes('\\u0000')) return parsed.data;
+    const errors = [{ path: where, message: 'must not hold a NUL character' }];
+    throw new DomainError('invalid', 'Text must not hold a NUL character.', { errors });
+  }
   const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
     path: issue.path.map(String).join('.') || where,
     message: issue.message,

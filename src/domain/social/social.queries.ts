@@ -138,6 +138,8 @@ export async function findPeople(
           eb.or([
             beginsWith(eb.ref('users.username_key'), key),
             beginsWith(eb.fn<string>('lower', ['users.display_name']), q.toLowerCase()),
+            // SQLite knows capitals of ASCII only: a name that begins with another is looked for as it is written.
+            beginsWith(eb.ref('users.display_name'), q.charAt(0).toUpperCase() + q.slice(1)),
           ]),
         ]),
       ]);

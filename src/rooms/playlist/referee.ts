@@ -103,6 +103,10 @@ function structAt(structs: readonly Struct[], clock: number): Struct | undefined
   return undefined;
 }
 
+function isRoot(name: string): boolean {
+  return (ROOTS as readonly string[]).includes(name);
+}
+
 function rootNameOf(doc: Y.Doc, type: unknown): string | null {
   return ROOTS.find((name) => doc.share.get(name) === type) ?? null;
 }
@@ -167,6 +171,8 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     if (struct.length < 1 || struct.length > MAX_STRUCT_LENGTH || !Number.isSafeInteger(end)) {
       throw new Refusal('malformed', 'an impossible length');
     }
+    // Yjs makes a root of any name it reads, also of an item it knows already.
+    if (typeof struct.parent === 'string' && !isRoot(struct.parent)) throw new Refusal('schema', 'another root');
     if (end <= state) return;
     if (clock > state) throw new Gap('a client clock that leaves a gap');
     const owner = knowledge.ownerOfClient(client);
@@ -210,6 +216,8 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
   for (const [client, ranges] of ds.clients) {
     const state = stateOf(client);
     for (const { clock, len } of ranges) {
+      // Yjs keeps an empty range for later and stumbles over it.
+      if (len < 1) throw new Refusal('malformed', 'an impossible length');
       if (clock + len > state) throw new Gap('removes something that is not there');
       adds ||= !isAllDeleted(doc, client, clock, len);
     }
