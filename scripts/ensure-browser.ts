@@ -1,6 +1,8 @@
 /** Finds a Chromium for the browser tests, installing one where the machine has none. */
 import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -9,7 +11,9 @@ const PLACES = [
   '/usr/bin/google-chrome-stable',
 ];
 
-export function findBrowser(): string | null {
+const PLAYWRIGHT = path.resolve(import.meta.dirname, '../node_modules/playwright-core/cli.js');
+
+function findBrowser(): string | null {
   const set = process.env.CHROMIUM_PATH;
   if (set !== undefined && existsSync(set)) return set;
   return PLACES.find((place) => existsSync(place)) ?? null;
@@ -30,6 +34,9 @@ export function ensureBrowser(): string {
       if (installed !== null) return installed;
     }
   }
+  // Playwright's own build, where its download can be reached.
+  const own = chromium.executablePath();
+  if (existsSync(own) || run(process.execPath, [PLAYWRIGHT, 'install', 'chromium'])) return own;
   throw new Error(
     'The browser tests need Chromium: install it with your package manager, or set CHROMIUM_PATH to one.',
   );

@@ -63,7 +63,7 @@ export function clientFiles(folder: string): ClientFiles {
 
 /** Asked for by a browser that opens an address, not by a script after a file. */
 function wantsPage(req: Request): boolean {
-  if (/^\/(api|1|socket\.io|yjs|oidc)(\/|$)/.test(req.path)) return false;
+  if (/^\/(api|1|socket\.io|yjs|oidc|metrics)(\/|$)/.test(req.path)) return false;
   const isFile = /\.[a-z0-9]{1,8}$/i.test(req.path) || req.path.startsWith('/_app/');
   return !isFile && req.accepts(['html', 'json']) === 'html';
 }
