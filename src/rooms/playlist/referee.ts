@@ -89,6 +89,11 @@ interface Place {
 
 const ROOTS = ['meta', 'entries', 'order'] as const;
 
+/** Whether an update removes all of what it says from `clock` to `end`. */
+function isCovered(ds: Decoded['ds'], client: number, clock: number, end: number): boolean {
+  return (ds.clients.get(client) ?? []).some((range) => range.clock <= clock && range.clock + range.len >= end);
+}
+
 /** The struct that covers a clock, among those of one client in their order. */
 function structAt(structs: readonly Struct[], clock: number): Struct | undefined {
   let low = 0;
@@ -168,13 +173,13 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     const state = stateOf(client);
     const end = clock + struct.length;
     if (!(struct instanceof Y.Item)) throw new Refusal('malformed', 'a playlist has no gaps and nothing collected');
-    if (struct.length < 1 || struct.length > MAX_STRUCT_LENGTH || !Number.isSafeInteger(end)) {
-      throw new Refusal('malformed', 'an impossible length');
-    }
+    if (struct.length < 1 || !Number.isSafeInteger(end)) throw new Refusal('malformed', 'an impossible length');
     // Yjs makes a root of any name it reads, also of an item it knows already.
     if (typeof struct.parent === 'string' && !isRoot(struct.parent)) throw new Refusal('schema', 'another root');
     if (end <= state) return;
     if (clock > state) throw new Gap('a client clock that leaves a gap');
+    // What the document holds already may be long: Yjs joins what was overwritten.
+    if (end - state > MAX_STRUCT_LENGTH) throw new Refusal('malformed', 'an impossible length');
     const owner = knowledge.ownerOfClient(client);
     // An id that wrote before anybody owned one is the server's own.
     const isForeign = owner === undefined ? state > 0 && !newClients.has(client) : owner !== knowledge.user_id;
@@ -189,6 +194,8 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     if (newClients.size > MAX_NEW_CLIENTS) throw new Refusal('too_fast', 'too many new client ids at once');
     known.set(client, end);
     adds = true;
+    // Only overwritten values are ever joined into one item; each could come back by an undo, so each is judged.
+    if (struct.length > 1 && !isCovered(ds, client, clock, end)) throw new Refusal('schema', 'several values at once');
     judgeItem(doc, struct, { place, offset: Math.max(0, state - clock) }, knowledge, newEntries);
   }
 
@@ -236,7 +243,6 @@ interface ItemPlace {
   offset: number;
 }
 
-/** Of several values of one item all but the last were overwritten before it was sent; each could come back by an undo. */
 function judgeItem(
   doc: Y.Doc,
   item: Y.Item,

@@ -58,7 +58,8 @@ export const playlistsEn = {
     description: 'Description',
     optional: 'optional',
     makePublic: 'Public',
-    makePublicHint: 'Everyone on this server can find and play it, unless your profile is private. Only people you add can edit it.',
+    makePublicHint:
+      'Everyone on this server can find and play it, unless your profile is private. Only people you add can edit it.',
     submit: 'Create',
     failed: 'The playlist was not created',
     nameNeeded: 'Give it a name.',
@@ -232,7 +233,8 @@ export const playlistsEn = {
     loadFailed: 'The people could not be loaded',
     onlyMe: 'So far it is only you.',
     public: 'Public',
-    publicHint: 'Everyone on this server can find and play it, unless your profile is private. Only people added here can edit it.',
+    publicHint:
+      'Everyone on this server can find and play it, unless your profile is private. Only people added here can edit it.',
     madePublic: 'The playlist is public now',
     madePrivate: 'The playlist is private now',
     live: 'here now',

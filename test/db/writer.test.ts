@@ -1,0 +1,109 @@
+import Database from 'better-sqlite3';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DIALECTS } from '../support/dialects.ts';
+import { testCtx } from '../support/ctx.ts';
+import { inTransaction } from '#domain/unit-of-work.ts';
+import type { TestDatabase } from '../support/dialects.ts';
+
+let database: TestDatabase;
+afterEach(() => database.close());
+
+function addLink(hash: string) {
+  return (trx: Parameters<Parameters<TestDatabase['write']>[0]>[0]) =>
+    trx.insertInto('one_time_links').values({ hash, purpose: 'setup', created_at: 1, expires_at: 2 }).execute();
+}
+const hashes = async () =>
+  (await database.db.selectFrom('one_time_links').select('hash').orderBy('hash').execute()).map((row) => row.hash);
+
+describe.each(DIALECTS)('writing on $name', (dialect) => {
+  beforeEach(async () => {
+    database = await dialect.open();
+  });
+
+  test('[DB3] a hundred at once are all there, and one that is rolled back hurts nobody', async () => {
+    const results = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, i) =>
+        database.write(async (trx) => {
+          await addLink(String(i).padStart(3, '0'))(trx);
+          if (i % 10 === 0) throw new Error('on purpose');
+        }),
+      ),
+    );
+    expect(results.filter((one) => one.status === 'rejected').length).toBe(10);
+    const stored = await hashes();
+    expect(stored.length).toBe(90);
+    expect(stored.every((hash) => !hash.endsWith('0'))).toBe(true);
+  });
+
+  test('[DB3] a refused row rejects its own transaction only', async () => {
+    await database.write(addLink('a'));
+    const [again, other] = await Promise.allSettled([database.write(addLink('a')), database.write(addLink('b'))]);
+    expect(again.status).toBe('rejected');
+    expect(again.status === 'rejected' && database.dialect.isUniqueViolation(again.reason)).toBe(true);
+    expect(other.status).toBe('fulfilled');
+    expect(await hashes()).toEqual(['a', 'b']);
+  });
+
+  test('[DB3] what happened is told after the commit, and not at all after a rollback', async () => {
+    const ctx = testCtx(database);
+    const event = { name: 'profile.changed', payload: { user_id: 'x' } } as const;
+    await expect(
+      inTransaction(ctx, async (tx) => {
+        tx.publish(event);
+        throw new Error('on purpose');
+      }),
+    ).rejects.toThrow('on purpose');
+    expect(ctx.happened).toEqual([]);
+    await inTransaction(ctx, async (tx) => tx.publish(event));
+    expect(ctx.happened).toEqual([event]);
+  });
+});
+
+describe('the SQLite writer', () => {
+  beforeEach(async () => {
+    database = await DIALECTS[0]!.open();
+  });
+
+  test('[DB2] commits with full sync in WAL, enforces references, and reads elsewhere', async () => {
+    const pragma = (name: string) =>
+      database.write(
+        async (trx) => Object.values((await sql<object>`${sql.raw(`pragma ${name}`)}`.execute(trx)).rows[0]!)[0],
+      );
+    expect(await pragma('synchronous')).toBe(2);
+    expect(await pragma('journal_mode')).toBe('wal');
+    expect(await pragma('foreign_keys')).toBe(1);
+    await expect(addLink('x')(database.db as never)).rejects.toThrow(/readonly/);
+  });
+
+  test(
+    '[DB5] a database locked by another program says so, stalls nothing, and heals',
+    { timeout: 30_000 },
+    async () => {
+      const ctx = testCtx(database);
+      const other = new Database(database.file!);
+      other.exec('begin exclusive');
+      let longestMs = 0;
+      let before = performance.now();
+      const ticks = setInterval(() => {
+        const now = performance.now();
+        longestMs = Math.max(longestMs, now - before);
+        before = now;
+      }, 5);
+      await expect(inTransaction(ctx, (tx) => addLink('a')(tx.trx))).rejects.toMatchObject({ code: 'unavailable' });
+      clearInterval(ticks);
+      // Waiting for the lock (5 s) happens beside the main thread.
+      expect(longestMs).toBeLessThan(2_500);
+      other.exec('rollback');
+      other.close();
+      await inTransaction(ctx, (tx) => addLink('b')(tx.trx));
+      expect(await hashes()).toEqual(['b']);
+    },
+  );
+
+  test('[DB3] a database closes also when nothing was ever written', async () => {
+    const unused = await DIALECTS[0]!.open();
+    await unused.close();
+    await expect(unused.write(addLink('x'))).rejects.toThrow();
+  });
+});
