@@ -6,7 +6,7 @@ export default defineConfig({
 
     // Two cores: more workers would only make timing worse.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default'],
   },

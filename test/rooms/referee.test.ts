@@ -439,7 +439,8 @@ describe.each(DIALECTS)('the referee on $name', (dialect) => {
     const startedMs = performance.now();
     attacker.seat.receive(syncFrame(2, bytes({ ...scene, mine: (fresh += 10) })));
     await kit.settled();
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    // A guard against hanging, not a measure.
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
 
     expect(kit.broken).toBe(0);
     if (why === undefined) expect(['malformed', 'schema', 'too_large', 'too_fast']).toContain(attacker.closed);
@@ -524,7 +525,11 @@ describe.each(DIALECTS)('the referee on $name', (dialect) => {
     const startedMs = performance.now();
     attacker.seat.receive(syncFrame(2, chain));
     await kit.settled();
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    const judgedMs = performance.now() - startedMs;
+    // Beside what Yjs itself needs for it; judging it in squared time took thirty times as long.
+    const plainAtMs = performance.now();
+    Y.applyUpdate(new Y.Doc(), chain);
+    expect(judgedMs).toBeLessThan(10 * (performance.now() - plainAtMs) + 500);
     expect(kit.broken).toBe(0);
     attacker.seat.leave();
     ana.pump();

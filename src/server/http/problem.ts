@@ -13,8 +13,11 @@ export function problemOf(
 ): { problem: Problem; retryAfter: number | undefined } {
   const error = toStorageError(ctx, fromBodyParser(thrown));
   if (error instanceof DomainError) {
-    if (error.cause !== undefined)
-      ctx.log.warn('request refused', { request_id, code: error.code, cause: String(error.cause) });
+    // The cause's message may quote what somebody sent; its kind and code do not.
+    if (error.cause instanceof Error) {
+      const code = 'code' in error.cause ? String(error.cause.code) : null;
+      ctx.log.warn('request refused', { request_id, code: error.code, cause: error.cause.name, cause_code: code });
+    }
     return {
       problem: { ...toProblem(error.code, error.message, error.errors), request_id },
       retryAfter: error.retryAfter,

@@ -281,7 +281,7 @@ describe.each(DIALECTS)('the gateway on $name', (dialect) => {
     heard.splice(0, heard.length, ...heard.filter((name) => name === 'session:ended'));
     await ben.rest.post('/listen/start', { track_id, source: 'api' });
     await Promise.all(ends);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
     await kept.next('listening:update');
     expect(heard).toEqual(['session:ended', 'session:ended']);
     expect(sockets.every((socket) => !socket.connected)).toBe(true);

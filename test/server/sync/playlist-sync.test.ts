@@ -234,7 +234,7 @@ describe.each(DIALECTS)('the /yjs door on $name', (dialect) => {
       byTicket.send(rename(`after ${n}`));
     }
     expect(await byTicket.closed).toBe(4401);
-    expect(performance.now() - answeredMs).toBeLessThan(1_000);
+    expect(performance.now() - answeredMs).toBeLessThan(3_000);
     await ana.rest.put(`/playlists/${id}`, { description: 'later' });
     socket.ws.resume();
     expect(await socket.closed).toBe(4401);
