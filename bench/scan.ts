@@ -11,6 +11,7 @@ import { createEventBus } from '#domain/events.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { makeFlac, makePng, makeWav } from '#server/demo/music.ts';
 import { newIds } from '#server/ids.ts';
+import { openSecretBox } from '#server/secrets.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { Schema } from '#domain/database.ts';
 
@@ -50,6 +51,7 @@ const ctx: Ctx = {
   log: { debug() {}, info() {}, warn: console.warn, error: console.error },
   events: createEventBus((error) => console.error(error)),
   files: { musicDirs: [music], dataDir: path.join(folder, 'data') },
+  secrets: openSecretBox({ secretKeys: null, dataDir: path.join(folder, 'data') }),
   playlistDocs: { transact: () => Promise.reject(new Error('a scan edits no playlist')) },
 };
 const scanner = createScanner(ctx);

@@ -57,6 +57,17 @@ export const Preferences = z.object({
   /** Single-key shortcuts can be switched off (WCAG 2.1.4). */
   single_key_shortcuts: z.boolean(),
   announce_edits: z.enum(['all', 'summary', 'off']),
+  /** How far the arrow keys and the seek buttons move, in seconds. */
+  seek_step: z.union([z.literal(5), z.literal(10), z.literal(15), z.literal(30)]),
+  /** The queue and the place in it are there again when the app is opened. */
+  resume_queue: z.boolean(),
+  /** A word when a friend begins to listen. */
+  notify_friends: z.boolean(),
+  /** A word when others change a playlist of mine that I do not have open. */
+  notify_playlists: z.boolean(),
+  /** What a new playlist starts as. */
+  new_playlists_public: z.boolean(),
+  new_playlists_collaborative: z.boolean(),
 });
 export type Preferences = z.infer<typeof Preferences>;
 export const DEFAULT_PREFERENCES: Preferences = {
@@ -64,6 +75,12 @@ export const DEFAULT_PREFERENCES: Preferences = {
   language: 'system',
   single_key_shortcuts: true,
   announce_edits: 'summary',
+  seek_step: 5,
+  resume_queue: true,
+  notify_friends: false,
+  notify_playlists: true,
+  new_playlists_public: false,
+  new_playlists_collaborative: false,
 };
 export const PreferencesChange = z.strictObject(Preferences.partial().shape);
 

@@ -3,6 +3,8 @@ import type { z } from 'zod';
 
 /** Who may call at all; what they may do with a given thing is decided by the domain's `*.access` and in its SQL. */
 export type Access = 'public' | 'guest' | 'user' | 'admin';
+/** What a personal API token must be allowed for this; `never`: only a person who signed in, or their access token. */
+export type TokenScope = 'read' | 'write' | 'listen:write' | 'never';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface Endpoint<
@@ -17,6 +19,8 @@ export interface Endpoint<
   /** Below `/api/v1`, with `{param}` places. */
   path: string;
   access: Access;
+  /** Unless said otherwise `read` for GET and `write` for what changes something. */
+  scope: TokenScope;
   summary: string;
   params: Params;
   query: Query;
@@ -30,7 +34,7 @@ export interface Endpoint<
 type Parts<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> = Pick<
   Endpoint<P, Q, B, R>,
   'name' | 'method' | 'path' | 'access' | 'summary' | 'reply'
-> & { params?: P; query?: Q; body?: B; status?: Endpoint['status'] };
+> & { params?: P; query?: Q; body?: B; status?: Endpoint['status']; scope?: TokenScope };
 
 /** Declares one REST operation; the door is mounted, OpenAPI written and both sides typed from this value alone. */
 export function defineEndpoint<
@@ -41,6 +45,7 @@ export function defineEndpoint<
 >(parts: Parts<P, Q, B, R>): Endpoint<P, Q, B, R> {
   return {
     status: 200,
+    scope: parts.method === 'GET' ? 'read' : 'write',
     ...parts,
     params: parts.params ?? (NoInput as unknown as P),
     query: parts.query ?? (NoInput as unknown as Q),

@@ -1,4 +1,4 @@
-import type { Access } from './endpoint.ts';
+import type { Access, TokenScope } from './endpoint.ts';
 import type { z } from 'zod';
 
 /** A client's socket event: parsed, acknowledged after its effect is durable. */
@@ -9,6 +9,8 @@ export interface SocketRequest<
 > {
   name: Name;
   access: Exclude<Access, 'public'>;
+  /** What a personal API token must be allowed for this. */
+  scope: TokenScope;
   payload: Payload;
   reply: Reply;
 }

@@ -64,6 +64,7 @@ export const startListen = defineEndpoint({
   method: 'POST',
   path: '/listen/start',
   access: 'guest',
+  scope: 'listen:write',
   summary: 'A track begins to play; the same client_session_id twice is one session',
   body: StartListen,
   reply: ListenSession,
@@ -73,6 +74,7 @@ export const reportProgress = defineEndpoint({
   method: 'POST',
   path: '/listen/progress',
   access: 'guest',
+  scope: 'listen:write',
   summary: 'Where the player is now; answered once it is on disk',
   body: ReportProgress,
   reply: ListenProgress,
@@ -82,6 +84,7 @@ export const completeListen = defineEndpoint({
   method: 'POST',
   path: '/listen/complete',
   access: 'guest',
+  scope: 'listen:write',
   summary: 'The player has left the track',
   body: CompleteListen,
   reply: ListenProgress,
@@ -117,18 +120,21 @@ export const getListenSession = defineEndpoint({
 export const listenStartEvent = defineRequest({
   name: 'listen:start',
   access: 'guest',
+  scope: 'listen:write',
   payload: StartListen,
   reply: ListenSession,
 });
 export const listenProgressEvent = defineRequest({
   name: 'listen:progress',
   access: 'guest',
+  scope: 'listen:write',
   payload: ReportProgress,
   reply: ListenProgress,
 });
 export const listenCompleteEvent = defineRequest({
   name: 'listen:complete',
   access: 'guest',
+  scope: 'listen:write',
   payload: CompleteListen,
   reply: ListenProgress,
 });

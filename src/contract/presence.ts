@@ -11,6 +11,7 @@ export type OwnPresence = z.infer<typeof OwnPresence>;
 export const presenceSet = defineRequest({
   name: 'presence:set',
   access: 'guest',
+  scope: 'listen:write',
   payload: z.strictObject({ status: OwnPresence }),
   reply: z.object({ status: OwnPresence }),
 });
@@ -24,6 +25,7 @@ export const presenceUpdate = defineNotice({
 export const clockSync = defineRequest({
   name: 'clock:sync',
   access: 'guest',
+  scope: 'read',
   payload: z.strictObject({ t0_ms: z.number() }),
   reply: z.object({ t0_ms: z.number(), t1_ms: EpochMs, t2_ms: EpochMs }),
 });
@@ -31,11 +33,14 @@ export const clockSync = defineRequest({
 export const authRefresh = defineRequest({
   name: 'auth:refresh',
   access: 'guest',
+  scope: 'never',
   payload: z.strictObject({ token: z.string().min(1).max(16_384) }),
   reply: z.object({ expires_at: z.int() }),
 });
+export const SessionEndReason = z.enum(['signed_out', 'expired', 'disabled', 'revoked', 'restart', 'replaced']);
+export type SessionEndReason = z.infer<typeof SessionEndReason>;
 export const sessionEnded = defineNotice({
   name: 'session:ended',
-  payload: z.object({ reason: z.enum(['signed_out', 'expired', 'disabled', 'restart', 'replaced']) }),
+  payload: z.object({ reason: SessionEndReason }),
   volatile: false,
 });

@@ -91,12 +91,14 @@ export const getPerson = defineEndpoint({
 export const userWatch = defineRequest({
   name: 'user:watch',
   access: 'guest',
+  scope: 'read',
   payload: z.strictObject({ user_id: Id }),
   reply: z.object({ listening: ListeningUpdate.nullable(), presence: PresenceStatus }),
 });
 export const userUnwatch = defineRequest({
   name: 'user:unwatch',
   access: 'guest',
+  scope: 'read',
   payload: z.strictObject({ user_id: Id }),
   reply: z.object({}),
 });

@@ -1,8 +1,9 @@
 import type { Role } from '#contract/accounts.ts';
+import type { Scope } from '#contract/security.ts';
 import type { SqlDialect } from '#db/dialect.ts';
 import type { Schema } from './database.ts';
 import type { DomainEvent, EventBus } from './events.ts';
-import type { Clock, Files, Ids, Log, PlaylistDocs } from './ports.ts';
+import type { Clock, Files, Ids, Log, PlaylistDocs, SecretBox } from './ports.ts';
 import type { Kysely, Transaction } from 'kysely';
 
 /** All a rule may touch. */
@@ -16,6 +17,7 @@ export interface Ctx {
   log: Log;
   events: EventBus;
   files: Files;
+  secrets: SecretBox;
   playlistDocs: PlaylistDocs;
 }
 
@@ -31,12 +33,18 @@ export interface TxCtx {
 /** By what a caller proved who they are. */
 export type Credential =
   | { kind: 'session'; session_id: string; auth_time: number }
-  | { kind: 'token'; sid: string | null; expires_at: number; auth_time: number | null };
+  /** An access token of the issuer. */
+  | { kind: 'token'; sid: string | null; issued_at: number; expires_at: number; auth_time: number | null }
+  /** A personal API token. */
+  | { kind: 'api_token'; token_id: string; scopes: readonly Scope[]; expires_at: number | null };
 
 /** Who asks. */
 export interface Actor {
   user_id: string;
   username: string;
+  /** The one that counts: `provider_role`, else the stored one. */
   role: Role;
+  /** The role an outside provider named for this sign-in or token; null when it named none. */
+  provider_role: Role | null;
   credential: Credential;
 }

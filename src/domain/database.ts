@@ -1,3 +1,4 @@
+import type { AdminTables } from './admin/admin.table.ts';
 import type { AccountsTables } from './accounts/accounts.table.ts';
 import type { FavoritesTables } from './favorites/favorites.table.ts';
 import type { IntegrationsTables } from './integrations/integrations.table.ts';
@@ -9,6 +10,7 @@ import type { SocialTables } from './social/social.table.ts';
 
 /** Every table, by the slice that owns it. */
 export type Schema = AccountsTables &
+  AdminTables &
   LibraryTables &
   ListensTables &
   FavoritesTables &

@@ -1,5 +1,7 @@
+import type { Role } from '#contract/accounts.ts';
 import type { PlaybackState } from '#contract/listens.ts';
 import type { MemberRole } from '#contract/playlists.ts';
+import type { EndedAccess } from './accounts/accounts.rules.ts';
 
 /** Everything that can have happened, in the past tense. Published after commit, before the caller gets its answer. */
 export interface DomainEvents {
@@ -22,8 +24,10 @@ export interface DomainEvents {
   'follow.removed': { follower_id: string; following_id: string };
   /** Who may see this person may have changed. */
   'profile.changed': { user_id: string };
-  /** Credentials ended: one session, or all of a person. */
-  'session.ended': { user_id: string; session_id: string | null; reason: 'signed_out' | 'expired' | 'disabled' };
+  /** A person's way in ended, or several: whoever came by it is let go before the caller gets its answer. */
+  'access.ended': { user_id: string; which: EndedAccess; reason: 'signed_out' | 'expired' | 'disabled' | 'revoked' };
+  /** The stored role of a person is another; one that a provider named still wins. */
+  'role.changed': { user_id: string; role: Role };
   'playlist.changed': { playlist_id: string; version: number };
   'playlist.member_changed': { playlist_id: string; user_id: string; role: MemberRole | null };
   'playlist.visibility_changed': { playlist_id: string };

@@ -31,6 +31,24 @@ export interface Files {
   dataDir: string;
 }
 
+/** Where a sealed text belongs: it opens nowhere else. */
+export interface SecretPlace {
+  user_id: string;
+  table: string;
+  column: string;
+}
+
+/** Seals secrets that must be read again, under keys that are not in the database. */
+export interface SecretBox {
+  /** Which key seals now; a sealed text begins with the id of its key and a dot. */
+  readonly keyId: string;
+  seal(text: string, place: SecretPlace): string;
+  /** Null: the key it was sealed with is not here. @throws Error when it was changed or belongs elsewhere */
+  open(sealed: string, place: SecretPlace): string | null;
+  /** Puts a fresh key in front of the others; false where the operator keeps the keys (`SECRET_KEYS`). */
+  addKey(): boolean;
+}
+
 /** Live playlist documents, provided by the rooms. */
 export interface PlaylistDocs {
   /**

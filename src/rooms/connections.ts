@@ -1,7 +1,11 @@
+import { isEnded } from '#domain/accounts/accounts.rules.ts';
+import type { Role } from '#contract/accounts.ts';
+import type { SessionEndReason } from '#contract/presence.ts';
+import type { EndedAccess } from '#domain/accounts/accounts.rules.ts';
 import type { Actor } from '#domain/context.ts';
 import type { Clock } from '#domain/ports.ts';
 
-export type EndReason = 'signed_out' | 'expired' | 'disabled' | 'restart' | 'replaced';
+export type EndReason = SessionEndReason;
 
 /** A socket of either protocol, as far as who holds it matters. */
 export interface Connection {
@@ -16,8 +20,12 @@ export interface Connections {
   /** @returns a function that forgets the connection */
   add(connection: Connection): () => void;
   all(): Connection[];
-  /** Ends one session's sockets, or (null) all of a person's. */
-  end(user_id: string, session_id: string | null, reason: EndReason): void;
+  /** Rises whenever somebody's access ends or changes: who was let in by an older look is looked at again. */
+  readonly revision: number;
+  /** Ends the sockets that came by what ended. */
+  end(user_id: string, which: EndedAccess, reason: EndReason): void;
+  /** A stored role counts from the next message, unless a provider named one. */
+  setRole(user_id: string, role: Role): void;
   /** Extends every socket of the same person and provider session to the new token's end. */
   refresh(actor: Actor): void;
   endAll(reason: EndReason): void;
@@ -29,13 +37,14 @@ const LONGEST_TIMER_MS = 2_147_483_647;
 export function createConnections(clock: Clock): Connections {
   const byUser = new Map<string, Set<Connection>>();
   const timers = new Map<Connection, NodeJS.Timeout>();
+  let revision = 0;
 
   /** A token's sockets live until its `exp`. */
   function armExpiry(connection: Connection): void {
     clearTimeout(timers.get(connection));
     timers.delete(connection);
     const { credential } = connection.actor;
-    if (credential.kind !== 'token') return;
+    if (credential.kind === 'session' || credential.expires_at === null) return;
     const leftMs = credential.expires_at * 1000 - clock.nowMs();
     const timer = setTimeout(
       () => (leftMs > LONGEST_TIMER_MS ? armExpiry(connection) : connection.end('expired')),
@@ -60,13 +69,19 @@ export function createConnections(clock: Clock): Connections {
       };
     },
     all: () => [...byUser.values()].flatMap((mine) => [...mine]),
-    end(user_id, session_id, reason) {
+    get revision() {
+      return revision;
+    },
+    end(user_id, which, reason) {
+      revision += 1;
       for (const connection of [...(byUser.get(user_id) ?? [])]) {
-        const { credential } = connection.actor;
-        const isMeant =
-          session_id === null ||
-          (credential.kind === 'session' ? credential.session_id === session_id : credential.sid === session_id);
-        if (isMeant) connection.end(reason);
+        if (isEnded(connection.actor.credential, which)) connection.end(reason);
+      }
+    },
+    setRole(user_id, role) {
+      revision += 1;
+      for (const connection of byUser.get(user_id) ?? []) {
+        if (connection.actor.provider_role === null) connection.actor = { ...connection.actor, role };
       }
     },
     refresh(actor) {

@@ -31,7 +31,8 @@ export function startFanout(
     await audiences.refreshViewersOf(user_id);
     await playlistRooms.recheckAllOwnedBy(user_id);
   });
-  ctx.events.on('session.ended', ({ user_id, session_id, reason }) => connections.end(user_id, session_id, reason));
+  ctx.events.on('access.ended', ({ user_id, which, reason }) => connections.end(user_id, which, reason));
+  ctx.events.on('role.changed', ({ user_id, role }) => connections.setRole(user_id, role));
   ctx.events.on('playlist.changed', async ({ playlist_id, version }) => {
     const open = playlistRooms.usersIn(playlist_id);
     for (const user_id of await memberIds(ctx.db, playlist_id)) {

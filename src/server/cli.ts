@@ -18,6 +18,7 @@ import { createScanner } from '#domain/library/scanner.ts';
 import { readConfig } from './config.ts';
 import { explain } from './explain.ts';
 import { newIds } from './ids.ts';
+import { openSecretBox } from './secrets.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { Log } from '#domain/ports.ts';
 import type { ScanState } from '#contract/library.ts';
@@ -75,6 +76,7 @@ async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>): Promi
     log: terminalLog,
     events: createEventBus((error, name) => terminalLog.error(name, {}, error)),
     files: { musicDirs: config.musicDirs, dataDir: config.dataDir },
+    secrets: openSecretBox(config),
     playlistDocs: {
       transact: () => Promise.reject(new RefusedError('Playlists are edited through a running server only.')),
     },

@@ -17,7 +17,7 @@ const Url = z
 const Switch = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
 
 /** Secrets that a settings value may hold stay out of the line about it. */
-const MAY_HOLD_SECRETS = new Set(['DATABASE_URL', 'REDIS_URL', 'OIDC_CLIENT_SECRET']);
+const MAY_HOLD_SECRETS = new Set(['DATABASE_URL', 'REDIS_URL', 'OIDC_CLIENT_SECRET', 'SECRET_KEYS']);
 
 /** As Express's `trust proxy`: hops, a switch, or a comma list of addresses, networks and its three names. */
 function isTrustProxy(value: string): boolean {
@@ -60,6 +60,7 @@ const Env = z.object({
   OIDC_AUDIENCE: z.string().min(1).default('stepheybot-music'),
   OIDC_ALLOWED_CLIENTS: z.string().min(1).optional(),
   OIDC_INSECURE: Switch.default(false),
+  SECRET_KEYS: z.string().min(1).optional(),
   TRUST_PROXY: z
     .string()
     .refine(isTrustProxy, 'must be a number of proxies, true, false, or their addresses')
@@ -81,6 +82,8 @@ export interface Config {
   oidcAudience: string;
   oidcAllowedClients: string[];
   oidcInsecure: boolean;
+  /** `id:base64,…`; null: a file in the data folder. */
+  secretKeys: string | null;
   trustProxy: string | null;
   logLevel: string;
 }
@@ -124,6 +127,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     oidcAudience: set.OIDC_AUDIENCE,
     oidcAllowedClients: (set.OIDC_ALLOWED_CLIENTS ?? set.OIDC_CLIENT_ID).split(',').map((id) => id.trim()),
     oidcInsecure: set.OIDC_INSECURE,
+    secretKeys: set.SECRET_KEYS ?? null,
     trustProxy: set.TRUST_PROXY ?? null,
     logLevel: set.LOG_LEVEL,
   };

@@ -21,6 +21,7 @@ import { playlistsRoutes } from './http/routes/playlists.ts';
 import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
+import { openSecretBox } from './secrets.ts';
 import { watchRevocations } from './revocation-watch.ts';
 import { createPlaylistSync } from './sync/playlist-sync.ts';
 import { listenForUpgrades } from './upgrade.ts';
@@ -112,6 +113,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     log,
     events: createEventBus((error, name) => log.error('a consequence of an event failed', { name }, error)),
     files: { musicDirs: config.musicDirs, dataDir: config.dataDir },
+    secrets: openSecretBox(config),
     playlistDocs: rooms,
   };
   const scanner = createScanner(ctx);

@@ -85,7 +85,7 @@ describe('the command line', () => {
     expect((await makeUser('Ana')).code).toBe(0);
     const taken = await makeUser('ANA');
     expect(taken).toMatchObject({ code: 1, stdout: '' });
-    expect(taken.stderr).toMatch(/^The username “ANA” is taken\.\n$/);
+    expect(taken.stderr).toMatch(/^The username “ANA” is taken, or looks like one that is\.\n$/);
     const weak = await admin(['user', 'create', 'ben', '--password-stdin'], { stdin: 'short\n' });
     expect(weak).toMatchObject({ code: 1, stderr: 'The password must have at least 8 characters.\n' });
     const nobody = await admin(['user', 'role', 'nobody', 'admin']);
@@ -238,7 +238,10 @@ describe.each(DIALECTS)('roles and locks on $name', (dialect) => {
     });
     expect(await ctx.db.selectFrom('user_sessions').selectAll().execute()).toEqual([]);
     expect(ctx.happened).toEqual([
-      { name: 'session.ended', payload: { user_id: ana.user_id, session_id: null, reason: 'disabled' } },
+      {
+        name: 'access.ended',
+        payload: { user_id: ana.user_id, which: { kind: 'everything' }, reason: 'disabled' },
+      },
     ]);
     await database.close();
   });

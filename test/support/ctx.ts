@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { createEventBus } from '#domain/events.ts';
 import { newIds } from '#server/ids.ts';
+import { openSecretBox } from '#server/secrets.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { DomainEvent } from '#domain/events.ts';
 import type { TestDatabase } from './dialects.ts';
@@ -37,6 +39,7 @@ export function testCtx(database: TestDatabase, files?: Partial<Ctx['files']>): 
     },
     happened,
     files: { musicDirs: [], dataDir: '', ...files },
+    secrets: openSecretBox({ secretKeys: `test:${randomBytes(32).toString('base64')}`, dataDir: '' }),
     playlistDocs: {
       transact: async () => {
         throw new Error('this test has no rooms');
@@ -87,5 +90,11 @@ export async function person(
       })
       .execute();
   });
-  return { user_id, username, role, credential: { kind: 'session', session_id: user_id, auth_time: now } };
+  return {
+    user_id,
+    username,
+    role,
+    provider_role: null,
+    credential: { kind: 'session', session_id: user_id, auth_time: now },
+  };
 }

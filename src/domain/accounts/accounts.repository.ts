@@ -1,4 +1,5 @@
 import { notFound } from '../errors.ts';
+import { foldUsername, usernameSkeleton } from './accounts.rules.ts';
 import type { TxCtx } from '../context.ts';
 import type {
   LocalAccountsTable,
@@ -67,9 +68,14 @@ export async function updateUserProfile(
   await trx.updateTable('user_profiles').set(change).where('user_id', '=', user_id).execute();
 }
 
-/** Whether any person or local account holds the name. */
-export async function isUsernameTaken(trx: Trx, username_key: string): Promise<boolean> {
-  const user = await trx.selectFrom('users').select('id').where('username_key', '=', username_key).executeTakeFirst();
+/** Whether any person or local account holds the name, or one that can be taken for it. */
+export async function isUsernameTaken(trx: Trx, username: string): Promise<boolean> {
+  const username_key = foldUsername(username);
+  const user = await trx
+    .selectFrom('users')
+    .select('id')
+    .where((eb) => eb.or({ username_key, username_skeleton: usernameSkeleton(username) }))
+    .executeTakeFirst();
   if (user !== undefined) return true;
   const account = await trx
     .selectFrom('local_accounts')

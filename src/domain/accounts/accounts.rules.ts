@@ -1,10 +1,41 @@
+import unhomoglyph from 'unhomoglyph';
 import type { Role } from '#contract/accounts.ts';
+import type { Credential } from '../context.ts';
 
 export const USERNAME_MIN = 2;
 export const USERNAME_MAX = 40;
 export const PASSWORD_MIN = 8;
 /** Hashing cost does not depend on it; it only keeps a request small. */
 export const PASSWORD_MAX = 200;
+
+/** Which of a person's ways in ended. */
+export type EndedAccess =
+  | { kind: 'session'; session_id: string }
+  /** A session at the provider: what was opened by it here, and its access tokens. */
+  | { kind: 'provider_session'; sid: string }
+  | { kind: 'api_token'; token_id: string }
+  /** Every session and access token but one session; API tokens stay. */
+  | { kind: 'sign_ins'; except_session_id: string | null }
+  | { kind: 'everything' };
+
+/** Whether a credential is among what ended. (Sessions here know their provider's session; the caller ends those by id.) */
+export function isEnded(credential: Credential, which: EndedAccess): boolean {
+  switch (which.kind) {
+    case 'everything':
+      return true;
+    case 'session':
+      return credential.kind === 'session' && credential.session_id === which.session_id;
+    case 'provider_session':
+      return credential.kind === 'token' && credential.sid === which.sid;
+    case 'api_token':
+      return credential.kind === 'api_token' && credential.token_id === which.token_id;
+    case 'sign_ins':
+      return (
+        credential.kind === 'token' ||
+        (credential.kind === 'session' && credential.session_id !== which.except_session_id)
+      );
+  }
+}
 
 /** Names that would read as the server speaking, or as nobody. */
 const RESERVED = new Set(
@@ -36,6 +67,11 @@ export function normalizeUsername(name: string): string {
 export function foldUsername(name: string): string {
   // Up, then down folds what lower-casing alone keeps apart (ß/ss, dotless i); both sigmas end as one.
   return normalizeUsername(name).toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
+}
+
+/** What a username looks like (Unicode UTS 39 §4, "skeleton"): two names that can be taken for each other share it. */
+export function usernameSkeleton(name: string): string {
+  return unhomoglyph(unhomoglyph(normalizeUsername(name)).toLowerCase());
 }
 
 /** Says what is wrong with a username's spelling, or null. Reserved words are another question. */

@@ -7,6 +7,8 @@ export interface UsersTable {
   username: string;
   /** NFKC, case-folded: unique. */
   username_key: string;
+  /** What the name looks like (Unicode UTS 39): unique; null for a name older than this rule that has a lookalike. */
+  username_skeleton: string | null;
   email: string | null;
   display_name: string | null;
   role: 'admin' | 'user' | 'guest';
@@ -40,6 +42,20 @@ export interface LocalAccountsTable {
   role: 'admin' | 'user' | 'guest';
   is_active: number;
   created_at: number;
+  /** Null: the password the account was made with. */
+  password_changed_at: number | null;
+  /** Sealed by the secret box; counts only once `totp_confirmed_at` is set. */
+  totp_secret_encrypted: string | null;
+  totp_confirmed_at: number | null;
+  /** The time step of the last code that was taken: none is taken twice (RFC 6238 §5.2). */
+  totp_last_step: number | null;
+}
+
+/** What lets somebody in whose second factor is lost; each works once. */
+export interface RecoveryCodesTable {
+  account_id: string;
+  code_hash: string;
+  used_at: number | null;
 }
 
 /** Server-side browser sessions; the cookie holds a secret of which only the hash is kept. */
@@ -58,6 +74,70 @@ export interface UserSessionsTable {
   expires_at: number;
   /** When the person last proved who they are. */
   auth_time: number;
+  /** What the person calls the device; null: by `device`, the browser's own words. */
+  device_name: string | null;
+  /** Of an outside provider, sealed by the secret box. */
+  refresh_token_encrypted: string | null;
+  id_token_encrypted: string | null;
+  /** When the provider is to be asked again whether the session still stands; null: never. */
+  refresh_due_at: number | null;
+}
+
+/** Keys for scripts and scrobblers, made by their person; only a hash is kept. */
+export interface ApiTokensTable {
+  id: string;
+  user_id: string;
+  name: string;
+  token_hash: string;
+  /** Separated by spaces. */
+  scopes: string;
+  created_at: number;
+  last_used_at: number | null;
+  expires_at: number | null;
+}
+
+/** Programs that named their device when they connected. */
+export interface UserDevicesTable {
+  id: string;
+  user_id: string;
+  /** As the program calls itself. */
+  device_id: string;
+  name: string;
+  /** The person gave the name, so the program's own no longer counts. */
+  is_renamed: number;
+  created_at: number;
+  last_seen_at: number;
+}
+
+/** Access tokens that ended before their `exp`: by provider session, or of a person up to a time. */
+export interface TokenRevocationsTable {
+  kind: 'sid' | 'user';
+  /** The `sid`, or the person's id. */
+  value: string;
+  /** Tokens issued before this are refused. */
+  not_before: number;
+  expires_at: number;
+}
+
+/** The picture of a person, as it is served. */
+export interface AvatarsTable {
+  id: string;
+  user_id: string;
+  webp: Uint8Array;
+  created_at: number;
+}
+
+/** A link by which one new person may make an account; only a hash of its code is kept. */
+export interface AccountInvitesTable {
+  id: string;
+  code_hash: string;
+  role: 'admin' | 'user' | 'guest';
+  note: string | null;
+  created_by: string | null;
+  created_at: number;
+  expires_at: number;
+  used_at: number | null;
+  used_by: string | null;
 }
 
 /** A sign-in under way: single use, bound to the browser that began it. */
@@ -85,9 +165,11 @@ export interface OidcRecordsTable {
 /** One-time links, such as the one that makes the first account; only a hash is kept. */
 export interface OneTimeLinksTable {
   hash: string;
-  purpose: 'setup';
+  purpose: 'setup' | 'reset';
   created_at: number;
   expires_at: number;
+  /** Whose password a reset link sets. */
+  account_id: string | null;
 }
 
 export interface AccountsTables {
@@ -98,4 +180,10 @@ export interface AccountsTables {
   login_attempts: LoginAttemptsTable;
   oidc_records: OidcRecordsTable;
   one_time_links: OneTimeLinksTable;
+  recovery_codes: RecoveryCodesTable;
+  api_tokens: ApiTokensTable;
+  user_devices: UserDevicesTable;
+  token_revocations: TokenRevocationsTable;
+  avatars: AvatarsTable;
+  account_invites: AccountInvitesTable;
 }

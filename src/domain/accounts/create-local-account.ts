@@ -59,13 +59,13 @@ export async function createLocalAccount(
   const username_key = foldUsername(username);
   const display_name = input.display_name?.trim() || null;
   const taken = () =>
-    new DomainError('username_taken', `The username “${username}” is taken.`, {
-      errors: [{ path: 'username', message: 'That username is taken.' }],
+    new DomainError('username_taken', `The username “${username}” is taken, or looks like one that is.`, {
+      errors: [{ path: 'username', message: 'That username is taken, or looks like one that is.' }],
     });
   try {
     return await inTransaction(ctx, async (tx) => {
       await first?.(tx);
-      if (await isUsernameTaken(tx.trx, username_key)) throw taken();
+      if (await isUsernameTaken(tx.trx, username)) throw taken();
       const account = {
         id: tx.ids.id(),
         username,
@@ -82,7 +82,16 @@ export async function createLocalAccount(
         name: display_name ?? undefined,
         role: input.role,
       });
-      await insertLocalAccount(tx.trx, { ...account, password_hash, is_active: 1, created_at: epochSeconds(tx.clock) });
+      await insertLocalAccount(tx.trx, {
+        ...account,
+        password_hash,
+        is_active: 1,
+        created_at: epochSeconds(tx.clock),
+        password_changed_at: null,
+        totp_secret_encrypted: null,
+        totp_confirmed_at: null,
+        totp_last_step: null,
+      });
       return { user_id: user.id, username };
     });
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Ctx } from '../context.ts';
 
 /**
  * Locks a person out: no sign-in, no token, no session of theirs works from now on; what they made stays. Twice is once.
- * Their open sockets close when `session.ended` is heard, in the process that holds them.
+ * Their open sockets close when `access.ended` is heard, in the process that holds them.
  * @throws DomainError `not_found`, `conflict` (the last administrator).
  */
 export async function disableUser(
@@ -36,7 +36,10 @@ export async function disableUser(
     for (const { provider_sid } of sessions) {
       if (provider_sid !== null) await deleteProviderSession(tx.trx, provider_sid);
     }
-    tx.publish({ name: 'session.ended', payload: { user_id: user.id, session_id: null, reason: 'disabled' } });
+    tx.publish({
+      name: 'access.ended',
+      payload: { user_id: user.id, which: { kind: 'everything' }, reason: 'disabled' },
+    });
     return { user_id: user.id, username: user.username, was_active: user.is_active === 1 };
   });
 }

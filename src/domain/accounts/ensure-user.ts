@@ -3,7 +3,7 @@ import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { findUserBySubject } from './accounts.queries.ts';
 import { insertUser, isUsernameTaken, updateUser } from './accounts.repository.ts';
-import { usernameFromClaims, foldUsername, withSuffix } from './accounts.rules.ts';
+import { usernameFromClaims, foldUsername, usernameSkeleton, withSuffix } from './accounts.rules.ts';
 import type { Role } from '#contract/accounts.ts';
 import type { Ctx, TxCtx } from '../context.ts';
 import type { UsersTable } from './accounts.table.ts';
@@ -80,7 +80,7 @@ export async function insertNewUser(
   },
 ): Promise<UsersTable> {
   let n = 1;
-  while (await isUsernameTaken(tx.trx, foldUsername(withSuffix(wanted.username, n)))) n++;
+  while (await isUsernameTaken(tx.trx, withSuffix(wanted.username, n))) n++;
   const username = withSuffix(wanted.username, n);
   const now = epochSeconds(tx.clock);
   const user: UsersTable = {
@@ -89,6 +89,7 @@ export async function insertNewUser(
     subject: wanted.subject,
     username,
     username_key: foldUsername(username),
+    username_skeleton: usernameSkeleton(username),
     email: wanted.email ?? null,
     display_name: wanted.name ?? null,
     role: wanted.role,

@@ -20,7 +20,7 @@ const spent = () =>
 export async function offerFirstAccount(ctx: Ctx, hash: string): Promise<boolean> {
   if (await hasLocalAdmin(ctx.db)) return false;
   const created_at = epochSeconds(ctx.clock);
-  const link = { hash, purpose: 'setup' as const, created_at, expires_at: created_at + LINK_LIFE };
+  const link = { hash, purpose: 'setup' as const, created_at, expires_at: created_at + LINK_LIFE, account_id: null };
   await inTransaction(ctx, ({ trx }) => replaceOneTimeLink(trx, link));
   return true;
 }

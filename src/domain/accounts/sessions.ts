@@ -35,7 +35,17 @@ export async function createSession(ctx: Ctx, input: NewSession): Promise<{ sess
     if (replaces_secret_hash !== null) await end(tx, { secret_hash: replaces_secret_hash });
     const now = epochSeconds(tx.clock);
     const id = tx.ids.id();
-    await insertSession(tx.trx, { id, ...session, created_at: now, last_used_at: now, expires_at: now + SESSION_LIFE });
+    await insertSession(tx.trx, {
+      id,
+      ...session,
+      created_at: now,
+      last_used_at: now,
+      expires_at: now + SESSION_LIFE,
+      device_name: null,
+      refresh_token_encrypted: null,
+      id_token_encrypted: null,
+      refresh_due_at: null,
+    });
     return { session_id: id };
   });
 }
@@ -44,13 +54,13 @@ async function end(tx: TxCtx, by: { id: string } | { secret_hash: string }): Pro
   const ended = await deleteSession(tx.trx, by);
   if (ended === undefined) return null;
   tx.publish({
-    name: 'session.ended',
-    payload: { user_id: ended.user_id, session_id: ended.id, reason: 'signed_out' },
+    name: 'access.ended',
+    payload: { user_id: ended.user_id, which: { kind: 'session', session_id: ended.id }, reason: 'signed_out' },
   });
   return ended.provider_sid;
 }
 
-/** Ends one session, and the embedded provider's behind it; who listens to `session.ended` closes its sockets. */
+/** Ends one session, and the embedded provider's behind it; who listens to `access.ended` closes its sockets. */
 export async function endSession(ctx: Ctx, session_id: string): Promise<void> {
   await inTransaction(ctx, async (tx) => {
     const provider_sid = await end(tx, { id: session_id });
@@ -73,6 +83,7 @@ export async function useSession(ctx: Ctx, secret_hash: string): Promise<(Actor 
     user_id: row.user_id,
     username: row.username,
     role: row.realm_role ?? row.role,
+    provider_role: row.realm_role,
     credential: { kind: 'session', session_id: row.session_id, auth_time: row.auth_time },
     is_active: row.is_active === 1,
   };
@@ -83,7 +94,10 @@ export async function sweepExpired(ctx: Ctx): Promise<void> {
   await inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
     for (const { id, user_id } of await deleteExpiredSessions(tx.trx, now)) {
-      tx.publish({ name: 'session.ended', payload: { user_id, session_id: id, reason: 'expired' } });
+      tx.publish({
+        name: 'access.ended',
+        payload: { user_id, which: { kind: 'session', session_id: id }, reason: 'expired' },
+      });
     }
     await deleteExpiredRecords(tx.trx, now);
   });

@@ -25,6 +25,7 @@ export async function setRole(
     if (user === undefined) throw new DomainError('not_found', `There is nobody called “${input.username}”.`);
     if (input.role !== 'admin') await requireAnotherAdministrator(tx, user.id);
     await updateUser(tx.trx, user.id, { role: input.role });
+    if (user.role !== input.role) tx.publish({ name: 'role.changed', payload: { user_id: user.id, role: input.role } });
     const is_local = user.issuer === LOCAL_ISSUER;
     // The embedded provider tells its own copy at the next sign-in: it must not bring the old role back.
     if (is_local) {

@@ -1,3 +1,4 @@
+import { hasScope } from '../authorize.ts';
 import { notFound, DomainError } from '../errors.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Schema } from '../database.ts';
@@ -31,9 +32,9 @@ export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: s
   return row.is_public === 1 && isShown ? 'public' : null;
 }
 
-/** A guest changes nothing, whatever a list says of them. */
+/** A guest, or an API token that may only read, changes nothing, whatever a list says of them. */
 export function canEdit(actor: Actor, role: PlaylistRole | null): boolean {
-  return actor.role !== 'guest' && (role === 'owner' || role === 'editor');
+  return actor.role !== 'guest' && hasScope(actor, 'write') && (role === 'owner' || role === 'editor');
 }
 
 /** @throws DomainError not_found for those who may not know of the list */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Role } from '#contract/accounts.ts';
+import { Scope } from '#contract/security.ts';
 import { DomainError } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
@@ -14,13 +15,21 @@ const TICKET_SECONDS = 30;
 const Asker = z.object({
   username: z.string(),
   role: Role,
+  provider_role: Role.nullable(),
   credential: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('session'), session_id: z.string(), auth_time: z.number() }),
     z.object({
       kind: z.literal('token'),
       sid: z.string().nullable(),
+      issued_at: z.number(),
       expires_at: z.number(),
       auth_time: z.number().nullable(),
+    }),
+    z.object({
+      kind: z.literal('api_token'),
+      token_id: z.string(),
+      scopes: z.array(Scope),
+      expires_at: z.number().nullable(),
     }),
   ]),
 });
@@ -47,7 +56,7 @@ export async function createTicket(
         hash: hashOf(ticket),
         playlist_id: id,
         user_id: actor.user_id,
-        asker_json: JSON.stringify({ username: actor.username, role: actor.role, credential: actor.credential }),
+        asker_json: JSON.stringify(Asker.parse(actor)),
         expires_at,
       })
       .execute();

@@ -146,7 +146,7 @@ export async function makePeople(ctx: Ctx, password: string, nowMs: number): Pro
   for (const { username, display_name, role } of PEOPLE) {
     const { user_id } = await createLocalAccount(past, { username, display_name, role, password });
     const credential = { kind: 'session', session_id: user_id, auth_time: Math.floor(nowMs / 1000) } as const;
-    people.set(username, { user_id, username, role, credential });
+    people.set(username, { user_id, username, role, provider_role: null, credential });
   }
   const actorOf = (username: string) => knownPerson(people, username);
   for (const { username, follows, bio, location, privacy_level, share_listening_history } of PEOPLE) {

@@ -43,7 +43,7 @@ export function registerEvents(
 
     async function answer(args: readonly unknown[]): Promise<unknown> {
       const actor = actorOf();
-      authorize(actor, request.access);
+      authorize(actor, request);
       return run(ctx, actor, parseInput(request.payload, args[0] ?? {}, 'payload') as never, socket);
     }
   }

@@ -48,10 +48,8 @@ export function mountRoutes(
   for (const { endpoint, run } of routes) {
     const handle = async (req: Request, res: Response) => {
       try {
-        if (endpoint.access === 'public')
-          throw new Error(`${endpoint.name}: public operations have doors of their own`);
         const actor = await authenticate(req);
-        authorize(actor, endpoint.access);
+        authorize(actor, endpoint);
         if (hasBody(req) && !req.is('application/json')) {
           throw new DomainError('unsupported_type', 'Send application/json.');
         }

@@ -171,7 +171,8 @@ export async function createIdentity(options: {
 
   async function authenticateToken(token: string): Promise<Actor> {
     const claims = await verifyToken(token);
-    const role = roleFromClaims(claims.realm_access?.roles);
+    // Our own accounts' roles are read where they are kept: a token of an hour ago may be wrong about them.
+    const provider_role = source.embedded === null ? roleFromClaims(claims.realm_access?.roles) : null;
     const user = await ensureUser(ctx, {
       issuer: source.userIssuer,
       subject: claims.sub,
@@ -183,11 +184,12 @@ export async function createIdentity(options: {
     return {
       user_id: user.id,
       username: user.username,
-      // Our own accounts' roles are read where they are kept: a token of an hour ago may be wrong about them.
-      role: source.embedded !== null ? user.role : (role ?? user.role),
+      role: provider_role ?? user.role,
+      provider_role,
       credential: {
         kind: 'token',
         sid: claims.sid ?? null,
+        issued_at: claims.iat,
         expires_at: claims.exp,
         auth_time: claims.auth_time ?? null,
       },
@@ -242,7 +244,7 @@ export async function createIdentity(options: {
     async isActorAlive(actor) {
       const now = epochSeconds(ctx.clock);
       if (actor.credential.kind === 'session') return isSessionAlive(ctx.db, actor.credential.session_id, now);
-      return actor.credential.expires_at > now && (await isUserActive(ctx.db, actor.user_id));
+      return (actor.credential.expires_at ?? Infinity) > now && (await isUserActive(ctx.db, actor.user_id));
     },
     async setupLink() {
       if (embedded === null) return null;

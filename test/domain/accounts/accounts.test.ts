@@ -193,8 +193,8 @@ describe.each(DIALECTS)('accounts on $name', (dialect) => {
       expect(await useSession(ctx, 'h1')).toBeNull();
       await sweepExpired(ctx);
       expect(ctx.happened.at(-1)).toEqual({
-        name: 'session.ended',
-        payload: { user_id: ana.user_id, session_id, reason: 'expired' },
+        name: 'access.ended',
+        payload: { user_id: ana.user_id, which: { kind: 'session', session_id }, reason: 'expired' },
       });
     });
 
@@ -204,8 +204,8 @@ describe.each(DIALECTS)('accounts on $name', (dialect) => {
       const second = await createSession(ctx, session(ben.user_id, 'h3', { replaces_secret_hash: 'h2' }));
       expect(await useSession(ctx, 'h2')).toBeNull();
       expect(ctx.happened.at(-1)).toMatchObject({
-        name: 'session.ended',
-        payload: { session_id: first.session_id, reason: 'signed_out' },
+        name: 'access.ended',
+        payload: { which: { kind: 'session', session_id: first.session_id }, reason: 'signed_out' },
       });
       const before = ctx.happened.length;
       await endSession(ctx, second.session_id);

@@ -103,7 +103,7 @@ describe('signing in with the embedded provider', () => {
     });
     expect(answer.status).toBe(204);
     expect(browser.cookie('sbm_session')).toBeUndefined();
-    expect(app.ctx.happened.at(-1)).toMatchObject({ name: 'session.ended', payload: { reason: 'signed_out' } });
+    expect(app.ctx.happened.at(-1)).toMatchObject({ name: 'access.ended', payload: { reason: 'signed_out' } });
     browser.setCookie(app.url, 'sbm_session', kept);
     expect((await whoami(app, browser)).status).toBe(401);
     expect((await loginPageOf(browser)).text).toContain('name="password"');
