@@ -2,6 +2,7 @@ import { notFound } from '../errors.ts';
 import { foldUsername, usernameSkeleton } from './accounts.rules.ts';
 import type { TxCtx } from '../context.ts';
 import type {
+  ApiTokensTable,
   LocalAccountsTable,
   LoginAttemptsTable,
   OidcRecordsTable,
@@ -214,4 +215,29 @@ export async function deleteOidcRecords(
 ): Promise<void> {
   const query = trx.deleteFrom('oidc_records').where('model', '=', by.model);
   await ('id' in by ? query.where('id', '=', by.id) : query.where('grant_id', '=', by.grant_id)).execute();
+}
+
+/** Reads a person and keeps their row to this transaction, so that of two changes at once the second sees the first. */
+export async function lockUser(trx: Trx, user_id: string): Promise<UsersTable | undefined> {
+  return trx
+    .updateTable('users')
+    .set((eb) => ({ role: eb.ref('role') }))
+    .where('id', '=', user_id)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Stores a personal API token. */
+export async function insertApiToken(trx: Trx, token: ApiTokensTable): Promise<void> {
+  await trx.insertInto('api_tokens').values(token).execute();
+}
+
+/** How many API tokens a person has, those that have run out included. */
+export async function countApiTokens(trx: Trx, user_id: string): Promise<number> {
+  const { count } = await trx
+    .selectFrom('api_tokens')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('user_id', '=', user_id)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }

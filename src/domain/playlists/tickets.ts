@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Role } from '#contract/accounts.ts';
 import { Scope } from '#contract/security.ts';
 import { DomainError } from '../errors.ts';
+import { hashSecret } from '../hash-secret.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { requireReader } from './playlists.access.ts';
@@ -34,10 +34,6 @@ const Asker = z.object({
   ]),
 });
 
-function hashOf(ticket: string): string {
-  return createHash('sha256').update(ticket).digest('base64url');
-}
-
 /** A single-use key to one list for one connection; its socket lives as long as the credential it was asked with. */
 export async function createTicket(
   ctx: Ctx,
@@ -53,7 +49,7 @@ export async function createTicket(
     await tx.trx
       .insertInto('playlist_tickets')
       .values({
-        hash: hashOf(ticket),
+        hash: hashSecret(ticket),
         playlist_id: id,
         user_id: actor.user_id,
         asker_json: JSON.stringify(Asker.parse(actor)),
@@ -72,7 +68,7 @@ export async function redeemTicket(ctx: Ctx, playlist_id: string, ticket: string
   const row = await inTransaction(ctx, (tx) =>
     tx.trx
       .deleteFrom('playlist_tickets')
-      .where('hash', '=', hashOf(ticket))
+      .where('hash', '=', hashSecret(ticket))
       .returning(['playlist_id', 'user_id', 'asker_json', 'expires_at'])
       .executeTakeFirst(),
   );
