@@ -3,6 +3,9 @@ import type { Kysely } from 'kysely';
 
 /** Personal API tokens, devices, what a provider’s session needs, and tokens that ended before their time. */
 export async function up(db: Kysely<unknown>): Promise<void> {
+  // What an outside provider last said: it holds for API tokens too, which bring no role of their own.
+  await db.schema.alterTable('users').addColumn('provider_role', 'text').execute();
+
   await db.schema
     .createTable('api_tokens')
     .addColumn('id', id, (c) => c.primaryKey())

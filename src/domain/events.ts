@@ -26,6 +26,8 @@ export interface DomainEvents {
   'profile.changed': { user_id: string };
   /** A person's way in ended, or several: whoever came by it is let go before the caller gets its answer. */
   'access.ended': { user_id: string; which: EndedAccess; reason: 'signed_out' | 'expired' | 'disabled' | 'revoked' };
+  /** A person took a device off their list: what it has open is closed. */
+  'device.forgotten': { user_id: string; device_id: string };
   /** The stored role of a person is another; one that a provider named still wins. */
   'role.changed': { user_id: string; role: Role };
   'playlist.changed': { playlist_id: string; version: number };

@@ -11,6 +11,10 @@ export type EndReason = SessionEndReason;
 export interface Connection {
   /** Replaced by `refresh` and by role changes; read it anew for every message. */
   actor: Actor;
+  /** As the program named its device in the handshake; null for browsers and the nameless. */
+  device_id: string | null;
+  /** Of the gateway, and not of a playlist. */
+  isGateway: boolean;
   /** Tells the reason and closes; nothing is taken from or sent to it afterwards. */
   end(reason: EndReason): void;
 }
@@ -20,14 +24,15 @@ export interface Connections {
   /** @returns a function that forgets the connection */
   add(connection: Connection): () => void;
   all(): Connection[];
-  /** Rises whenever somebody's access ends or changes: who was let in by an older look is looked at again. */
-  readonly revision: number;
   /** Ends the sockets that came by what ended. */
   end(user_id: string, which: EndedAccess, reason: EndReason): void;
   /** A stored role counts from the next message, unless a provider named one. */
   setRole(user_id: string, role: Role): void;
   /** Extends every socket of the same person and provider session to the new token's end. */
   refresh(actor: Actor): void;
+  /** Ends what one device has open. */
+  endDevice(user_id: string, device_id: string): void;
+  of(user_id: string): Connection[];
   endAll(reason: EndReason): void;
 }
 
@@ -37,7 +42,6 @@ const LONGEST_TIMER_MS = 2_147_483_647;
 export function createConnections(clock: Clock): Connections {
   const byUser = new Map<string, Set<Connection>>();
   const timers = new Map<Connection, NodeJS.Timeout>();
-  let revision = 0;
 
   /** A token's sockets live until its `exp`. */
   function armExpiry(connection: Connection): void {
@@ -69,17 +73,12 @@ export function createConnections(clock: Clock): Connections {
       };
     },
     all: () => [...byUser.values()].flatMap((mine) => [...mine]),
-    get revision() {
-      return revision;
-    },
     end(user_id, which, reason) {
-      revision += 1;
       for (const connection of [...(byUser.get(user_id) ?? [])]) {
         if (isEnded(connection.actor.credential, which)) connection.end(reason);
       }
     },
     setRole(user_id, role) {
-      revision += 1;
       for (const connection of byUser.get(user_id) ?? []) {
         if (connection.actor.provider_role === null) connection.actor = { ...connection.actor, role };
       }
@@ -93,6 +92,12 @@ export function createConnections(clock: Clock): Connections {
         armExpiry(connection);
       }
     },
+    endDevice(user_id, device_id) {
+      for (const connection of [...(byUser.get(user_id) ?? [])]) {
+        if (connection.device_id === device_id) connection.end('revoked');
+      }
+    },
+    of: (user_id) => [...(byUser.get(user_id) ?? [])],
     endAll(reason) {
       for (const connection of this.all()) connection.end(reason);
     },

@@ -1,27 +1,33 @@
-import type { Connections } from '#rooms/connections.ts';
+import type { Connection, Connections } from '#rooms/connections.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { Identity } from './identity/identity.ts';
 
 /** A socket whose account or session has ended closes within a second (contract §2). */
-const LOOK_EVERY_MS = 700;
+const LOOK_EVERY_MS = 600;
 
 /**
- * Looks whether everybody who is connected may still be: another process, such as `npm run admin -- user disable`, ends
- * accounts without a word to this one.
+ * Looks whether everybody who is connected may still be, and in which role: another process, such as
+ * `npm run admin -- user disable`, changes accounts without a word to this one.
  * @returns what stops it
  */
 export function watchRevocations(ctx: Ctx, identity: Identity, connections: Connections): () => void {
   let isLooking = false;
   async function look(): Promise<void> {
-    // One question for all the sockets of a sign-in.
-    const bySignIn = Map.groupBy(
-      connections.all(),
-      ({ actor }) => `${actor.user_id} ${JSON.stringify(actor.credential)}`,
-    );
-    for (const open of bySignIn.values()) {
-      const [first] = open;
-      if (first === undefined || (await identity.isActorAlive(first.actor))) continue;
-      for (const connection of open) connection.end('disabled');
+    // One answer for all the sockets of a sign-in.
+    const bySignIn = [
+      ...Map.groupBy(connections.all(), ({ actor }) => `${actor.user_id} ${JSON.stringify(actor.credential)}`).values(),
+    ] as [Connection, ...Connection[]][];
+    const asked = bySignIn.map(([first]) => first.actor);
+    const standings = await identity.standings(asked);
+    for (const [i, open] of bySignIn.entries()) {
+      const standing = standings[i] ?? null;
+      if (standing === asked[i]) continue;
+      identity.forget(open[0].actor.user_id);
+      for (const connection of open) {
+        if (standing === null) connection.end('disabled');
+        // A token that was refreshed meanwhile has a newer credential, which stays.
+        else connection.actor = { ...connection.actor, role: standing.role, provider_role: standing.provider_role };
+      }
     }
   }
   const timer = setInterval(() => {

@@ -50,17 +50,6 @@ export async function findUserBySubject(
   return row ?? null;
 }
 
-/** Whether a person is there and not disabled. */
-export async function isUserActive(db: Kysely<Schema>, user_id: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('users')
-    .select('id')
-    .where('id', '=', user_id)
-    .where('is_active', '=', 1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
 /** A person and their profile, as one row. */
 export async function findUserWithProfile(
   db: Kysely<Schema>,
@@ -85,6 +74,7 @@ export async function findSession(db: Kysely<Schema>, secret_hash: string, now: 
       'user_sessions.user_id',
       'user_sessions.realm_role',
       'user_sessions.last_used_at',
+      'user_sessions.expires_at',
       'user_sessions.auth_time',
       'users.username',
       'users.role',
@@ -96,17 +86,87 @@ export async function findSession(db: Kysely<Schema>, secret_hash: string, now: 
   return row ?? null;
 }
 
-/** Whether a session is still there and its person active. */
-export async function isSessionAlive(db: Kysely<Schema>, session_id: string, now: number): Promise<boolean> {
+/** Asks for a few hundred ids at a time. */
+async function inParts<T, R>(wanted: ReadonlySet<T>, ask: (part: T[]) => Promise<R[]>): Promise<R[]> {
+  const all = [...wanted];
+  const found: R[] = [];
+  for (let i = 0; i < all.length; i += IDS_AT_ONCE) found.push(...(await ask(all.slice(i, i + IDS_AT_ONCE))));
+  return found;
+}
+
+/** Of these people the ones who are not disabled, with their stored role. */
+export async function activePeople(
+  db: Kysely<Schema>,
+  ids: ReadonlySet<string>,
+): Promise<Map<string, Pick<UsersTable, 'id' | 'role' | 'provider_role'>>> {
+  const rows = await inParts(ids, (part) =>
+    db
+      .selectFrom('users')
+      .select(['id', 'role', 'provider_role'])
+      .where('id', 'in', part)
+      .where('is_active', '=', 1)
+      .execute(),
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Of these sessions the ones that have not ended. */
+export async function liveSessions(db: Kysely<Schema>, ids: ReadonlySet<string>, now: number): Promise<Set<string>> {
+  const rows = await inParts(ids, (part) =>
+    db.selectFrom('user_sessions').select('id').where('id', 'in', part).where('expires_at', '>', now).execute(),
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Of these API tokens the ones that are neither revoked nor over. */
+export async function liveApiTokens(db: Kysely<Schema>, ids: ReadonlySet<string>, now: number): Promise<Set<string>> {
+  const rows = await inParts(ids, (part) =>
+    db
+      .selectFrom('api_tokens')
+      .select('id')
+      .where('id', 'in', part)
+      .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+      .execute(),
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** What a personal API token stands for, if it is still good: the person, disabled or not, and what it may do. */
+export async function findApiToken(db: Kysely<Schema>, token_hash: string, now: number) {
   const row = await db
-    .selectFrom('user_sessions')
-    .innerJoin('users', 'users.id', 'user_sessions.user_id')
-    .select('user_sessions.id')
-    .where('user_sessions.id', '=', session_id)
-    .where('user_sessions.expires_at', '>', now)
-    .where('users.is_active', '=', 1)
+    .selectFrom('api_tokens')
+    .innerJoin('users', 'users.id', 'api_tokens.user_id')
+    .select([
+      'api_tokens.id as token_id',
+      'api_tokens.user_id',
+      'api_tokens.scopes',
+      'api_tokens.last_used_at',
+      'api_tokens.expires_at',
+      'users.username',
+      'users.role',
+      'users.provider_role',
+      'users.is_active',
+      'users.last_active',
+    ])
+    .where('api_tokens.token_hash', '=', token_hash)
+    .where((eb) => eb.or([eb('api_tokens.expires_at', 'is', null), eb('api_tokens.expires_at', '>', now)]))
     .executeTakeFirst();
-  return row !== undefined;
+  return row ?? null;
+}
+
+/** Looks up what ended before its time among these; answers who may ask of each token whether it is among them. */
+export async function revokedTokens(
+  db: Kysely<Schema>,
+  tokens: readonly { user_id: string; sid: string | null }[],
+): Promise<(token: { user_id: string; sid: string | null; issued_at: number }) => boolean> {
+  const values = new Set(tokens.flatMap(({ user_id, sid }) => (sid === null ? [user_id] : [user_id, sid])));
+  const rows = await inParts(values, (part) =>
+    db.selectFrom('token_revocations').select(['kind', 'value', 'not_before']).where('value', 'in', part).execute(),
+  );
+  return ({ user_id, sid, issued_at }) =>
+    rows.some(({ kind, value, not_before }) =>
+      kind === 'sid' ? value === sid : value === user_id && issued_at < not_before,
+    );
 }
 
 /** An account of the embedded provider, by id, if it may sign in. */

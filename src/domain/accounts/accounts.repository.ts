@@ -42,7 +42,9 @@ export async function insertLocalAccount(trx: Trx, account: LocalAccountsTable):
 export async function updateUser(
   trx: Trx,
   user_id: string,
-  change: Partial<Pick<UsersTable, 'email' | 'display_name' | 'role' | 'last_active' | 'preferences_json'>>,
+  change: Partial<
+    Pick<UsersTable, 'email' | 'display_name' | 'role' | 'provider_role' | 'last_active' | 'preferences_json'>
+  >,
 ): Promise<void> {
   if (Object.keys(change).length === 0) return;
   await trx.updateTable('users').set(change).where('id', '=', user_id).execute();
@@ -100,6 +102,28 @@ export async function touchSession(
   await trx.updateTable('user_sessions').set(change).where('id', '=', session_id).execute();
 }
 
+/** Notes an API token's use. */
+export async function touchApiToken(trx: Trx, token_id: string, last_used_at: number): Promise<void> {
+  await trx.updateTable('api_tokens').set({ last_used_at }).where('id', '=', token_id).execute();
+}
+
+/** Longer than any access token lives: after it a revocation has nothing left to refuse. */
+const REVOCATION_LIFE = 24 * 3600;
+
+/** From now on refuses access tokens issued until now: of a provider's session, or all of a person. */
+export async function revokeAccessTokens(
+  trx: Trx,
+  { kind, value, now }: { kind: 'sid' | 'user'; value: string; now: number },
+): Promise<void> {
+  // Times are whole seconds: what was issued within this one counts as before.
+  const change = { not_before: now + 1, expires_at: now + REVOCATION_LIFE };
+  await trx
+    .insertInto('token_revocations')
+    .values({ kind, value, ...change })
+    .onConflict((conflict) => conflict.columns(['kind', 'value']).doUpdateSet(change))
+    .execute();
+}
+
 interface EndedSession {
   id: string;
   user_id: string;
@@ -142,6 +166,10 @@ export async function deleteExpiredRecords(trx: Trx, now: number): Promise<void>
     .execute();
   await trx
     .deleteFrom('oidc_records')
+    .where('expires_at', '<=', now - 60)
+    .execute();
+  await trx
+    .deleteFrom('token_revocations')
     .where('expires_at', '<=', now - 60)
     .execute();
 }

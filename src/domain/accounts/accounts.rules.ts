@@ -134,3 +134,30 @@ export function passwordProblem(password: string): string | null {
   if (length > PASSWORD_MAX) return `must have at most ${PASSWORD_MAX} characters`;
   return null;
 }
+
+/** Browsers that name themselves in each other's words: the more telling name comes first. */
+const BROWSERS: readonly [RegExp, string][] = [
+  [/\bEdg(e|A|iOS)?\//, 'Edge'],
+  [/\bOPR\/|\bOpera/, 'Opera'],
+  [/\bSamsungBrowser\//, 'Samsung Internet'],
+  [/\bFirefox\/|\bFxiOS\//, 'Firefox'],
+  [/\b(Headless)?Chrome\/|\bCriOS\/|\bChromium\//, 'Chrome'],
+  [/\bSafari\//, 'Safari'],
+];
+const SYSTEMS: readonly [RegExp, string][] = [
+  [/\biPhone\b/, 'iPhone'],
+  [/\biPad\b/, 'iPad'],
+  [/\bAndroid\b/, 'Android'],
+  [/\bWindows\b/, 'Windows'],
+  [/\bMac OS X\b|\bMacintosh\b/, 'macOS'],
+  [/\bCrOS\b/, 'ChromeOS'],
+  [/\bLinux\b/, 'Linux'],
+];
+
+/** Words for a browser and its system that a person recognises; what is not recognised is shown as it calls itself. */
+export function deviceFromUserAgent(userAgent: string): string {
+  const of = (known: typeof BROWSERS) => known.find(([pattern]) => pattern.test(userAgent))?.[1];
+  const [browser, system] = [of(BROWSERS), of(SYSTEMS)];
+  if (browser !== undefined && system !== undefined) return `${browser} (${system})`;
+  return browser ?? system ?? userAgent.slice(0, 60);
+}

@@ -12,6 +12,8 @@ export interface UsersTable {
   email: string | null;
   display_name: string | null;
   role: 'admin' | 'user' | 'guest';
+  /** What an outside provider said at the last sign-in; it holds for API tokens, which bring no role of their own. */
+  provider_role: 'admin' | 'user' | 'guest' | null;
   created_at: number;
   last_active: number;
   is_active: number;

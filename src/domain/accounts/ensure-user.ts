@@ -21,6 +21,8 @@ export interface SeenIdentity {
   name?: string | undefined;
   /** Only of the embedded provider: its roles are ours to store. */
   local_role?: Role | undefined;
+  /** Of an outside provider at a sign-in; null when it named none. */
+  provider_role?: Role | null | undefined;
   /** A sign-in brings the provider's current e-mail and name; an access token in passing changes nothing. */
   is_sign_in: boolean;
 }
@@ -42,13 +44,16 @@ export async function ensureUser(ctx: Ctx, seen: SeenIdentity): Promise<UsersTab
 }
 
 function changesFor(ctx: Ctx, known: UsersTable, seen: SeenIdentity) {
-  const change: Partial<Pick<UsersTable, 'email' | 'display_name' | 'role' | 'last_active'>> = {};
+  const change: Partial<Pick<UsersTable, 'email' | 'display_name' | 'role' | 'provider_role' | 'last_active'>> = {};
   const now = epochSeconds(ctx.clock);
   if (now - known.last_active >= ACTIVITY_STEP) change.last_active = now;
   if (!seen.is_sign_in) return change;
   if (seen.email !== undefined && seen.email !== known.email) change.email = seen.email;
   if (known.display_name === null && seen.name !== undefined) change.display_name = seen.name;
   if (seen.local_role !== undefined && seen.local_role !== known.role) change.role = seen.local_role;
+  if (seen.provider_role !== undefined && seen.provider_role !== known.provider_role) {
+    change.provider_role = seen.provider_role;
+  }
   return change;
 }
 
@@ -77,6 +82,7 @@ export async function insertNewUser(
     email?: string | undefined;
     name?: string | undefined;
     role: Role;
+    provider_role?: Role | null | undefined;
   },
 ): Promise<UsersTable> {
   let n = 1;
@@ -93,6 +99,7 @@ export async function insertNewUser(
     email: wanted.email ?? null,
     display_name: wanted.name ?? null,
     role: wanted.role,
+    provider_role: wanted.provider_role ?? null,
     created_at: now,
     last_active: now,
     is_active: 1,

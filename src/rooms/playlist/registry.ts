@@ -14,6 +14,8 @@ export interface PlaylistRooms extends PlaylistDocs {
   /** Loads the room, then lets `accept` make the peer and seats it in the same turn, so that no frame is missed. */
   join(playlist_id: string, role: PlaylistRole, accept: () => Peer | null): Promise<Seat | null>;
   usersIn(playlist_id: string): Set<string>;
+  /** Rises whenever anybody's right to any list may have changed: a role found before is to be looked up again. */
+  readonly revision: number;
   /** Lets changed rights take effect on everybody who has the list open. */
   recheck(playlist_id: string): Promise<void>;
   recheckAllOwnedBy(user_id: string): Promise<void>;
@@ -28,6 +30,7 @@ type Slot =
 
 export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idleMs?: number } = {}): PlaylistRooms {
   const slots = new Map<string, Slot>();
+  let revision = 0;
 
   async function roomOf(playlist_id: string): Promise<PlaylistRoom> {
     const slot = slots.get(playlist_id);
@@ -76,6 +79,7 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
   }
 
   async function recheck(playlist_id: string): Promise<void> {
+    revision += 1;
     for (const { peer, seat } of openRoom(playlist_id)?.peers() ?? []) {
       seat.setRole(await roleOf(ctx().db, peer.actor().user_id, playlist_id));
     }
@@ -108,12 +112,17 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
       }
     },
     usersIn: (playlist_id) => new Set((openRoom(playlist_id)?.peers() ?? []).map(({ peer }) => peer.actor().user_id)),
+    get revision() {
+      return revision;
+    },
     recheck,
     async recheckAllOwnedBy(user_id) {
+      revision += 1;
       if (slots.size === 0) return;
       for (const id of await playlistIdsOwnedBy(ctx().db, user_id)) await recheck(id);
     },
     async closeDeleted(playlist_id) {
+      revision += 1;
       const slot = slots.get(playlist_id);
       if (slot?.state !== 'open') return;
       slots.delete(playlist_id);

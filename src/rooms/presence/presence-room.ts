@@ -25,9 +25,15 @@ interface NowPlaying {
 }
 
 /** Who is here and what they hear; kept in memory only, forgotten by timeout. */
+/** One device's part in how its person stands. */
+export interface PresenceSeat {
+  set(status: OwnPresence): void;
+  leave(): void;
+}
+
 export interface PresenceRoom {
   /** A device came; @returns what to call with its wishes and when it goes. */
-  enter(user_id: string): { set(status: OwnPresence): void; leave(): void };
+  enter(user_id: string): PresenceSeat;
   statusOf(user_id: string): PresenceStatus;
   listeningOf(user_id: string): ListeningUpdate | null;
   progressed(progress: Progress): Promise<void>;

@@ -1,9 +1,14 @@
 import { Server as Engine } from 'engine.io';
 import { Server } from 'socket.io';
+import { z } from 'zod';
 import { REQUESTS } from '#contract/gateway.ts';
+import { line } from '#contract/primitives.ts';
+import { seeDevice } from '#domain/accounts/devices.ts';
+import { hasScope } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { problemOf } from '../http/problem.ts';
 import { newIds } from '../ids.ts';
+import { parseInput } from '../parse.ts';
 import { registerEvents, takeAck } from './on-request.ts';
 import { listenEvents } from './handlers/listens.ts';
 import { presenceEvents } from './handlers/presence.ts';
@@ -12,7 +17,8 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { Audiences } from '#rooms/audience.ts';
 import type { Audience, Broadcaster } from '#rooms/broadcaster.ts';
 import type { Connection, Connections } from '#rooms/connections.ts';
-import type { PresenceRoom } from '#rooms/presence/presence-room.ts';
+import type { HandshakeDevice } from '#domain/accounts/devices.ts';
+import type { PresenceRoom, PresenceSeat } from '#rooms/presence/presence-room.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { EventHandler } from './on-request.ts';
 import type { IncomingMessage } from 'node:http';
@@ -21,8 +27,17 @@ import type { Socket } from 'socket.io';
 
 interface SocketData {
   connection: Connection;
+  /** `identity.revision` when the caller was looked at. */
+  revision: number;
 }
 type GatewaySocket = Socket<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>;
+
+/** What a client may say as it connects; programs that nobody here wrote may say more. */
+const Handshake = z.object({
+  token: z.unknown().optional(),
+  device_id: line(128).optional(),
+  device_name: line(60).optional(),
+});
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const SOCKETS_PER_USER = 10;
@@ -93,14 +108,14 @@ export function createGateway(): Gateway {
     onlineUsers: () => [...sockets.keys()],
   };
 
+  /** Lets a socket in: what it sends counts, and what others do reaches it, only once its access is known to stand. */
   async function admit(
     socket: GatewaySocket,
     { ctx, identity, connections, audiences, presence }: GatewayParts,
     handlers: readonly EventHandler[],
-    statuses: Map<string, { set(status: 'online' | 'away' | 'hidden'): void; leave(): void }>,
+    seats: Map<string, PresenceSeat>,
   ): Promise<void> {
     const { connection } = socket.data;
-    const { user_id } = connection.actor;
     connection.end = (reason) => {
       socket.emit('session:ended', { reason });
       // After the notice, and nothing after that. A closed transport makes the stock client come back by itself, which is
@@ -108,22 +123,6 @@ export function createGateway(): Gateway {
       if (reason === 'restart') socket.conn.close();
       else socket.disconnect(true);
     };
-    const mine = sockets.get(user_id) ?? new Set();
-    sockets.set(user_id, mine.add(socket));
-    const forget = connections.add(connection);
-    const seat = presence.enter(user_id);
-    statuses.set(socket.id, seat);
-    socket.on('disconnect', () => {
-      forget();
-      statuses.delete(socket.id);
-      seat.leave();
-      mine.delete(socket);
-      if (mine.size === 0 && sockets.get(user_id) === mine) {
-        sockets.delete(user_id);
-        heard.delete(user_id);
-        audiences.forget(user_id);
-      }
-    });
     socket.on('error', (error: Error) => ctx.log.debug('gateway socket error', { kind: error.name }));
     socket.use(([name, ...args], next) => {
       if (REQUESTS.some((request) => request.name === name)) next();
@@ -133,13 +132,50 @@ export function createGateway(): Gateway {
         ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem });
       }
     });
-    registerEvents(ctx, socket as unknown as Socket, () => socket.data.connection.actor, handlers);
+    let settling: Promise<Actor> | null = null;
+    registerEvents(ctx, socket as unknown as Socket, () => settling ?? connection.actor, handlers);
+    if (identity.revision !== socket.data.revision) {
+      // Somebody's access changed since the handshake was looked at, perhaps this one's.
+      settling = stillStanding(identity, connection.actor);
+      // Whoever waits for it is told; nobody may be waiting.
+      settling.catch(() => undefined);
+      try {
+        connection.actor = await settling;
+      } catch (error) {
+        connection.end('signed_out');
+        if (!(error instanceof DomainError)) throw error;
+        return;
+      } finally {
+        settling = null;
+      }
+    }
+    if (!socket.connected) return;
+    // From here to the end of this step nothing can come between: access that ends from now on finds the connection.
+    const { user_id } = connection.actor;
+    const forget = connections.add(connection);
+    const seat = presence.enter(user_id);
+    seats.set(socket.id, seat);
+    const mine = sockets.get(user_id) ?? new Set();
+    // A token that may not read hears nothing of others.
+    const mayHear = hasScope(connection.actor, 'read');
+    if (mayHear) sockets.set(user_id, mine.add(socket));
+    socket.on('disconnect', () => {
+      forget();
+      seats.delete(socket.id);
+      seat.leave();
+      mine.delete(socket);
+      if (mine.size === 0 && sockets.get(user_id) === mine) {
+        sockets.delete(user_id);
+        heard.delete(user_id);
+        audiences.forget(user_id);
+      }
+    });
+    const open = connections.of(user_id).filter((one) => one.isGateway);
+    if (open.length > SOCKETS_PER_USER) open[0]?.end('replaced');
+    if (!mayHear) return;
     void socket.join(`user:${user_id}`);
-    if (mine.size > SOCKETS_PER_USER) [...mine][0]?.data.connection.end('replaced');
     await audiences.refresh(user_id);
-    // The session may have ended while this socket was being let in.
-    if (!(await identity.isActorAlive(connection.actor))) connection.end('signed_out');
-    else if (socket.connected) greet(socket);
+    if (socket.connected) greet(socket);
   }
 
   /** How somebody stands, to one who may see it. */
@@ -186,7 +222,7 @@ export function createGateway(): Gateway {
     start(parts) {
       started = parts;
       const { ctx, identity, connections, audiences, presence } = parts;
-      const statuses = new Map<string, { set(status: 'online' | 'away' | 'hidden'): void; leave(): void }>();
+      const seats = new Map<string, PresenceSeat>();
       const handlers = [
         ...listenEvents,
         ...presenceEvents({
@@ -194,13 +230,21 @@ export function createGateway(): Gateway {
           audiences,
           connections,
           authenticateToken: (token) => identity.authenticateToken(token),
-          setStatus: (socketId, status) => statuses.get(socketId)?.set(status),
+          setStatus: (socketId, status) => seats.get(socketId)?.set(status),
         }),
       ];
       io.use((socket, next) => {
+        const { revision } = identity;
         whoIs(socket, identity).then(
-          (actor) => {
-            socket.data.connection = { actor, end: () => socket.disconnect(true) };
+          ({ actor, device }) => {
+            socket.data.revision = revision;
+            socket.data.connection = {
+              actor,
+              device_id: device?.device_id ?? null,
+              isGateway: true,
+              end: () => socket.disconnect(true),
+            };
+            if (device !== null) noteDevice(ctx, actor, device);
             next();
           },
           (error: unknown) => {
@@ -210,7 +254,7 @@ export function createGateway(): Gateway {
         );
       });
       io.on('connection', (socket) => {
-        admit(socket, parts, handlers, statuses).catch((error: unknown) => {
+        admit(socket, parts, handlers, seats).catch((error: unknown) => {
           ctx.log.error('a socket could not be let in', {}, error);
           socket.disconnect(true);
         });
@@ -233,14 +277,36 @@ export function createGateway(): Gateway {
   };
 }
 
+/** Looks until nothing has changed while looking. @throws DomainError unauthenticated */
+async function stillStanding(identity: Identity, actor: Actor): Promise<Actor> {
+  for (;;) {
+    const { revision } = identity;
+    const [standing] = await identity.standings([actor]);
+    if (standing === null || standing === undefined) {
+      throw new DomainError('unauthenticated', 'This sign-in is over. Sign in again.');
+    }
+    if (revision === identity.revision) return standing;
+  }
+}
+
 /** A token in the handshake comes before the cookie or header of the upgrade. */
-function whoIs(socket: GatewaySocket, identity: Identity): Promise<Actor> {
-  const { token } = socket.handshake.auth as { token?: unknown };
-  if (token === undefined || token === null || token === '') {
-    return identity.authenticate(socket.request, { door: 'upgrade' });
-  }
-  if (typeof token !== 'string') {
-    return Promise.reject(new DomainError('unauthenticated', 'The token must be a string.'));
-  }
-  return identity.authenticateToken(token);
+async function whoIs(
+  socket: GatewaySocket,
+  identity: Identity,
+): Promise<{ actor: Actor; device: HandshakeDevice | null }> {
+  const { token, device_id, device_name } = parseInput(Handshake, socket.handshake.auth, 'auth');
+  const isAbsent = token === undefined || token === null || token === '';
+  if (!isAbsent && typeof token !== 'string') throw new DomainError('unauthenticated', 'The token must be a string.');
+  const actor = isAbsent
+    ? await identity.authenticate(socket.request, { door: 'upgrade' })
+    : await identity.authenticateToken(token);
+  // A browser's device is its session.
+  const isNamed = device_id !== undefined && actor.credential.kind !== 'session';
+  return { actor, device: isNamed ? { device_id, name: device_name ?? device_id } : null };
+}
+
+function noteDevice(ctx: Ctx, actor: Actor, device: HandshakeDevice): void {
+  seeDevice(ctx, actor, device).catch((error: unknown) =>
+    ctx.log.warn('a device could not be noted', { kind: error instanceof Error ? error.name : '' }),
+  );
 }

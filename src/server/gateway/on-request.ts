@@ -29,7 +29,7 @@ export function onEvent<N extends string, P extends z.ZodType, R extends z.ZodTy
 export function registerEvents(
   ctx: Ctx,
   socket: Socket,
-  actorOf: () => Actor,
+  actorOf: () => Actor | Promise<Actor>,
   handlers: readonly EventHandler[],
 ): void {
   for (const { request, run } of handlers) {
@@ -42,7 +42,9 @@ export function registerEvents(
     });
 
     async function answer(args: readonly unknown[]): Promise<unknown> {
-      const actor = actorOf();
+      const found = actorOf();
+      // Hardly ever a promise, and then only as the socket opens.
+      const actor = found instanceof Promise ? await found : found;
       authorize(actor, request);
       return run(ctx, actor, parseInput(request.payload, args[0] ?? {}, 'payload') as never, socket);
     }

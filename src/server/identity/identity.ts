@@ -1,26 +1,25 @@
 import express from 'express';
 import { createLocalJWKSet } from 'jose';
 import { PROBLEMS } from '#contract/problems.ts';
-import { isSessionAlive, isUserActive } from '#domain/accounts/accounts.queries.ts';
-import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
 import { createLocalAccount } from '#domain/accounts/create-local-account.ts';
-import { LOCAL_ISSUER, ensureUser } from '#domain/accounts/ensure-user.ts';
+import { LOCAL_ISSUER } from '#domain/accounts/ensure-user.ts';
 import { offerFirstAccount } from '#domain/accounts/first-account.ts';
-import { sweepExpired, useSession } from '#domain/accounts/sessions.ts';
+import { sweepExpired } from '#domain/accounts/sessions.ts';
+import { standingsOf } from '#domain/accounts/standing.ts';
 import { DomainError } from '#domain/errors.ts';
-import { epochSeconds } from '#domain/ports.ts';
 import { isLoopbackHost, ownOrigins } from '../config.ts';
 import { hashSecret } from '../ids.ts';
 import { outbound } from '../outbound.ts';
 import { mountAccountPages } from './account-pages.ts';
+import { createAuthenticator } from './authenticate.ts';
 import { createCookies } from './cookies.ts';
 import { EMBEDDED_CLIENT_ID, createEmbeddedProvider, pinPublicAddress } from './embedded-provider.ts';
 import { createKeyKeeper } from './jwks.ts';
 import { loadKeys, publicKeys } from './keys.ts';
 import { createLoginBackoff } from './login-backoff.ts';
-import { requireOwnRequest } from './origins.ts';
 import { STYLESHEET, STYLESHEET_PATH, messagePage, sendPageTo } from './pages.ts';
 import { createProviderClient } from './provider-client.ts';
+import { createRemembered } from './remembered.ts';
 import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
@@ -64,8 +63,14 @@ export interface Identity {
   /** @throws DomainError as `authenticate`. */
   authenticateToken(token: string): Promise<Actor>;
   isOwnOrigin(origin: string): boolean;
-  /** Whether who this was when the socket opened may still be served. */
+  /** Whether a caller of a moment ago may still be served. */
   isActorAlive(actor: Actor): Promise<boolean>;
+  /** How callers stand now: null for who may not be served any more, else with the role that counts today. */
+  standings(actors: readonly Actor[]): Promise<(Actor | null)[]>;
+  /** Rises whenever anybody's access ends or changes; who was let in before is to be looked at again. */
+  readonly revision: number;
+  /** Something about this person was changed by another process. */
+  forget(user_id: string): void;
   /** A fresh one-time link to make the first account; null when there is an administrator, or accounts live elsewhere. */
   setupLink(): Promise<string | null>;
   /** @throws DomainError `invalid`, `username_taken`, `unprocessable` with an outside provider. */
@@ -169,52 +174,31 @@ export async function createIdentity(options: {
     log: ctx.log,
   });
 
-  async function authenticateToken(token: string): Promise<Actor> {
-    const claims = await verifyToken(token);
-    // Our own accounts' roles are read where they are kept: a token of an hour ago may be wrong about them.
-    const provider_role = source.embedded === null ? roleFromClaims(claims.realm_access?.roles) : null;
-    const user = await ensureUser(ctx, {
-      issuer: source.userIssuer,
-      subject: claims.sub,
-      username: claims.preferred_username,
-      email: claims.email,
-      name: claims.name,
-      is_sign_in: false,
-    });
-    return {
-      user_id: user.id,
-      username: user.username,
-      role: provider_role ?? user.role,
-      provider_role,
-      credential: {
-        kind: 'token',
-        sid: claims.sid ?? null,
-        issued_at: claims.iat,
-        expires_at: claims.exp,
-        auth_time: claims.auth_time ?? null,
-      },
-    };
-  }
-
-  async function authenticate(req: IncomingMessage, { door }: { door: Door } = { door: 'http' }): Promise<Actor> {
-    const bearer = /^Bearer +(\S+) *$/i.exec(req.headers.authorization ?? '')?.[1];
-    if (bearer !== undefined) return authenticateToken(bearer);
-    const secret = cookies.readSession(req);
-    if (secret === null) throw new DomainError('unauthenticated', 'Sign in, or send an access token.');
-    requireOwnRequest(req, isOwnOrigin, door);
-    const found = await useSession(ctx, hashSecret(secret));
-    if (found === null) throw new DomainError('unauthenticated', 'This session is over. Sign in again.');
-    const { is_active, ...actor } = found;
-    if (!is_active) throw new DomainError('account_disabled', 'This account has been disabled by an administrator.');
-    return actor;
-  }
+  const remembered = createRemembered(ctx.events);
+  const { authenticate, authenticateToken } = createAuthenticator({
+    ctx,
+    cookies,
+    remembered,
+    userIssuer: source.userIssuer,
+    hasProviderRoles: source.embedded === null,
+    isOwnOrigin,
+    verifyToken,
+  });
 
   const router = express.Router({ caseSensitive: true });
   router.get(
     STYLESHEET_PATH,
     (_req, res) => void res.type('css').set('cache-control', 'public, max-age=3600').send(STYLESHEET),
   );
-  mountSignIn(router, { ctx, client, cookies, publicUrl, userIssuer: source.userIssuer, verifyToken, authenticate });
+  mountSignIn(router, {
+    ctx,
+    client,
+    cookies,
+    publicUrl,
+    userIssuer: source.userIssuer,
+    verifyToken,
+    authenticate: (req) => authenticate(req, 'http'),
+  });
   const { embedded } = source;
   if (embedded !== null) {
     mountAccountPages(router, { ctx, embedded, backoff: createLoginBackoff(), publicUrl, isOwnOrigin });
@@ -238,13 +222,17 @@ export async function createIdentity(options: {
 
   return {
     router,
-    authenticate,
+    authenticate: (req, { door } = { door: 'http' }) => authenticate(req, door),
     authenticateToken,
     isOwnOrigin,
+    get revision() {
+      return remembered.revision;
+    },
+    forget: (user_id) => remembered.forget(user_id),
+    standings: (actors) => standingsOf(ctx, actors),
     async isActorAlive(actor) {
-      const now = epochSeconds(ctx.clock);
-      if (actor.credential.kind === 'session') return isSessionAlive(ctx.db, actor.credential.session_id, now);
-      return (actor.credential.expires_at ?? Infinity) > now && (await isUserActive(ctx.db, actor.user_id));
+      const [standing] = await standingsOf(ctx, [actor]);
+      return standing !== null && standing !== undefined;
     },
     async setupLink() {
       if (embedded === null) return null;

@@ -92,6 +92,7 @@ async function openSession(parts: Parts, req: Request, { subject, claims, access
     email: claims.email ?? access?.email,
     name: claims.name ?? access?.name,
     local_role: isLocal && role !== null ? role : undefined,
+    provider_role: isLocal ? undefined : role,
     is_sign_in: true,
   });
   const secret = ctx.ids.secret();

@@ -2,11 +2,13 @@ import { WebSocketServer } from 'ws';
 import { CLOSE } from '#contract/close-codes.ts';
 import { ID_PATTERN } from '#contract/primitives.ts';
 import { DomainError } from '#domain/errors.ts';
+import { hasScope } from '#domain/authorize.ts';
 import { roleOf } from '#domain/playlists/playlists.access.ts';
 import { redeemTicket } from '#domain/playlists/tickets.ts';
 import { usersByIds } from '#domain/accounts/accounts.queries.ts';
 import { presenceColour } from '#rooms/playlist/awareness.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
+import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Connection, Connections } from '#rooms/connections.ts';
 import type { Identity as AwarenessIdentity } from '#rooms/playlist/awareness.ts';
@@ -54,9 +56,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
   async function whoIs(req: IncomingMessage, url: URL, playlist_id: string): Promise<Actor> {
     const ticket = url.searchParams.get('ticket');
     if (ticket === null) return identity.authenticate(req, { door: 'upgrade' });
-    const actor = await redeemTicket(ctx, playlist_id, ticket);
-    if (await identity.isActorAlive(actor)) return actor;
-    throw new DomainError('unauthenticated', 'The sign-in this ticket was asked with is over.');
+    return redeemTicket(ctx, playlist_id, ticket);
   }
 
   function accept(req: IncomingMessage, socket: Duplex, head: Buffer): WebSocket | null {
@@ -86,6 +86,8 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     };
     const connection: Connection = {
       actor,
+      device_id: null,
+      isGateway: false,
       end: (reason) => close(reason === 'restart' ? 'restart' : 'signed_out'),
     };
     const peer: Peer = {
@@ -102,6 +104,57 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     return { peer, connection };
   }
 
+  /**
+   * Gives a caller a place in the room. @returns false, with nothing said yet, when somebody's access or rights have changed
+   * since `revision`: then the caller has to be looked at again, for nobody may hear a frame after losing the right to.
+   */
+  async function seat(
+    req: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    playlist_id: string,
+    actor: Actor,
+    revision: { access: number; rights: number },
+  ): Promise<boolean> {
+    const role = await roleFor(actor, playlist_id);
+    if (role === null) {
+      // Refused after the upgrade: the stock client would retry an HTTP refusal for ever.
+      accept(req, socket, head)?.close(CLOSE.not_found);
+      return true;
+    }
+    const user = (await usersByIds(ctx.db, [actor.user_id])).get(actor.user_id);
+    const shown = {
+      id: actor.user_id,
+      name: user?.display_name ?? actor.username,
+      color: presenceColour(actor.user_id),
+    };
+    let isStale = false;
+    let attached: { ws: WebSocket; connection: Connection } | null = null;
+    const seat: Seat | null = await rooms.join(playlist_id, role, () => {
+      isStale = identity.revision !== revision.access || rooms.revision !== revision.rights;
+      if (isStale) return null;
+      const ws = accept(req, socket, head);
+      if (ws === null) return null;
+      const { peer, connection } = seatPeer(ws, actor, shown);
+      alive.add(ws);
+      // Before the first frame goes out: access that ends from now on finds the connection.
+      attached = { ws, connection };
+      ws.once('close', connections.add(connection));
+      return peer;
+    });
+    if (isStale) return false;
+    const { ws } = (attached ?? {}) as { ws?: WebSocket };
+    if (seat === null || ws === undefined) return true;
+    attach(ws, seat);
+    return true;
+  }
+
+  /** What a caller is to a list: a token that may not read does not know of it. */
+  async function roleFor(actor: Actor, playlist_id: string): Promise<PlaylistRole | null> {
+    if (!ID_PATTERN.test(playlist_id) || !(hasScope(actor, 'read') || hasScope(actor, 'write'))) return null;
+    return roleOf(ctx.db, actor.user_id, playlist_id);
+  }
+
   return {
     async handleUpgrade(req, socket, head) {
       const url = new URL(req.url ?? '/', 'http://localhost');
@@ -115,34 +168,14 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
         throw new DomainError('foreign_origin', 'This connection came from another site.');
       }
       const actor = await whoIs(req, url, playlist_id);
-      const role = ID_PATTERN.test(playlist_id) ? await roleOf(ctx.db, actor.user_id, playlist_id) : null;
-      if (role === null) {
-        // Refused after the upgrade: the stock client would retry an HTTP refusal for ever.
-        accept(req, socket, head)?.close(CLOSE.not_found);
-        return;
+      for (let isSeated = false; !isSeated;) {
+        const revision = { access: identity.revision, rights: rooms.revision };
+        const [standing] = await identity.standings([actor]);
+        if (standing === null || standing === undefined) {
+          throw new DomainError('unauthenticated', 'This sign-in is over. Sign in again.');
+        }
+        isSeated = await seat(req, socket, head, playlist_id, standing, revision);
       }
-      const user = (await usersByIds(ctx.db, [actor.user_id])).get(actor.user_id);
-      const shown = {
-        id: actor.user_id,
-        name: user?.display_name ?? actor.username,
-        color: presenceColour(actor.user_id),
-      };
-
-      let ws: WebSocket | null = null;
-      let connection: Connection | null = null;
-      const seat: Seat | null = await rooms.join(playlist_id, role, () => {
-        ws = accept(req, socket, head);
-        if (ws === null) return null;
-        const made = seatPeer(ws, actor, shown);
-        connection = made.connection;
-        alive.add(ws);
-        return made.peer;
-      });
-      if (seat === null || ws === null || connection === null) return;
-      attach(ws, connection, seat);
-      // Rights may have changed while the document was loading.
-      seat.setRole(await roleOf(ctx.db, actor.user_id, playlist_id));
-      if (!(await identity.isActorAlive(actor))) (connection as Connection).end('signed_out');
     },
     close() {
       clearInterval(pings);
@@ -151,8 +184,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     },
   };
 
-  function attach(ws: WebSocket, connection: Connection, seat: Seat): void {
-    const forget = connections.add(connection);
+  function attach(ws: WebSocket, seat: Seat): void {
     ws.on('pong', () => alive.add(ws));
     ws.on('message', (data, isBinary) => {
       alive.add(ws);
@@ -165,7 +197,6 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
       seat.receive(data as Buffer);
     });
     ws.on('close', () => {
-      forget();
       seat.leave();
     });
   }

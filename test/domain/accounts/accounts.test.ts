@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findUserByUsername, isSessionAlive, isUserActive, usersByIds } from '#domain/accounts/accounts.queries.ts';
+import { activePeople, findUserByUsername, liveSessions, usersByIds } from '#domain/accounts/accounts.queries.ts';
 import { checkPassword } from '#domain/accounts/check-password.ts';
 import { createLocalAccount } from '#domain/accounts/create-local-account.ts';
 import { ensureUser } from '#domain/accounts/ensure-user.ts';
@@ -93,7 +93,7 @@ describe.each(DIALECTS)('accounts on $name', (dialect) => {
       const user = await ensureUser(ctx, seen('s6'));
       await database.write((trx) => trx.updateTable('users').set({ is_active: 0 }).where('id', '=', user.id).execute());
       await expect(ensureUser(ctx, seen('s6'))).rejects.toMatchObject({ code: 'account_disabled' });
-      expect(await isUserActive(ctx.db, user.id)).toBe(false);
+      expect((await activePeople(ctx.db, new Set([user.id]))).size).toBe(0);
     });
 
     test('[ID14] last_active moves at most every five minutes', async () => {
@@ -211,7 +211,7 @@ describe.each(DIALECTS)('accounts on $name', (dialect) => {
       await endSession(ctx, second.session_id);
       await endSession(ctx, second.session_id);
       expect(ctx.happened.length).toBe(before + 1);
-      expect(await isSessionAlive(ctx.db, second.session_id, 0)).toBe(false);
+      expect((await liveSessions(ctx.db, new Set([second.session_id]), 0)).size).toBe(0);
     });
 
     test('[ID23] the realm role of a sign-in wins over the stored one', async () => {

@@ -94,7 +94,10 @@ describe.each(DIALECTS)('the gateway on $name', (dialect) => {
     await world.database.write((trx) =>
       trx.updateTable('users').set({ is_active: 0 }).where('id', '=', ben.id).execute(),
     );
-    expect(await refusal(world.url, { token: ben.token })).toMatchObject({ code: 'account_disabled' });
+    // Done past this process, which notices within a second.
+    await expect
+      .poll(() => refusal(world.url, { token: ben.token }), { timeout: 1_000 })
+      .toMatchObject({ code: 'account_disabled' });
     await world.database.write((trx) =>
       trx.updateTable('users').set({ is_active: 1 }).where('id', '=', ben.id).execute(),
     );
