@@ -199,6 +199,22 @@ export async function replaceOneTimeLink(trx: Trx, one: OneTimeLinksTable): Prom
   await trx.insertInto('one_time_links').values(one).execute();
 }
 
+/** Stores a link that sets an account's password, in place of an earlier one of that account. */
+export async function insertResetLink(
+  trx: Trx,
+  link: { hash: string; account_id: string; created_at: number; expires_at: number },
+): Promise<void> {
+  await trx
+    .deleteFrom('one_time_links')
+    .where('purpose', '=', 'reset')
+    .where('account_id', '=', link.account_id)
+    .execute();
+  await trx
+    .insertInto('one_time_links')
+    .values({ ...link, purpose: 'reset' })
+    .execute();
+}
+
 /** Uses a one-time link up; false when it is not there or too old. */
 export async function takeOneTimeLink(
   trx: Trx,
