@@ -169,6 +169,10 @@ export async function deleteExpiredRecords(trx: Trx, now: number): Promise<void>
     .where('expires_at', '<=', now - 60)
     .execute();
   await trx
+    .deleteFrom('pending_second_factors')
+    .where('expires_at', '<=', now - 60)
+    .execute();
+  await trx
     .deleteFrom('token_revocations')
     .where('expires_at', '<=', now - 60)
     .execute();

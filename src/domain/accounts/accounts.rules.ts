@@ -135,6 +135,12 @@ export function passwordProblem(password: string): string | null {
   return null;
 }
 
+/** As `passwordProblem`, for one that takes another's place; both are compared as they are hashed. */
+export function newPasswordProblem(password: string, current: string): string | null {
+  if (password.normalize('NFKC') === current.normalize('NFKC')) return 'must differ from the current one';
+  return passwordProblem(password);
+}
+
 /** Browsers that name themselves in each other's words: the more telling name comes first. */
 const BROWSERS: readonly [RegExp, string][] = [
   [/\bEdg(e|A|iOS)?\//, 'Edge'],
