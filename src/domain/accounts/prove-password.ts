@@ -24,6 +24,7 @@ export interface Guesses {
     from: string;
     /** From where that person signed in before. */
     isKnown: boolean;
+    what: 'password' | 'code';
   }): Promise<Guess>;
 }
 
@@ -65,6 +66,7 @@ export async function provePassword(ctx: Ctx, guesses: Guesses, actor: Actor, pa
     // Whoever holds a stolen session does not hold the person up elsewhere.
     from: credential.kind === 'session' ? `session:${credential.session_id}` : `${credential.kind}:${actor.user_id}`,
     isKnown: true,
+    what: 'password',
   });
   let isRight: boolean;
   try {
