@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findUserByUsername } from '#domain/accounts/accounts.queries.ts';
+import { normalizeUsername, usernameProblem, usernameSkeleton } from '#domain/accounts/accounts.rules.ts';
 import { acceptInvite, findOpenInvite } from '#domain/accounts/accept-invite.ts';
 import { changePassword } from '#domain/accounts/change-password.ts';
 import { checkPassword } from '#domain/accounts/check-password.ts';
@@ -11,7 +13,8 @@ import { createSession } from '#domain/accounts/sessions.ts';
 import { hashSecret } from '#domain/hash-secret.ts';
 import { createLoginBackoff } from '#server/identity/login-backoff.ts';
 import { DIALECTS } from '../../support/dialects.ts';
-import { testCtx } from '../../support/ctx.ts';
+import { person, testCtx } from '../../support/ctx.ts';
+import { LOOKALIKES } from '../../support/lookalikes.ts';
 import type { Role } from '#contract/accounts.ts';
 import type { Actor } from '#domain/context.ts';
 import type { TestCtx } from '../../support/ctx.ts';
@@ -359,6 +362,33 @@ describe.each(DIALECTS)('passwords and invitations on $name', (dialect) => {
         expect(await inviteOf(code)).toMatchObject({ used_at: null, used_by: null });
       }
       await acceptInvite(ctx, code, form());
+    });
+
+    test('[F6] of fifty pairs that look alike, the second is refused as taken or as a spelling, and makes nobody', async () => {
+      const code = await invite();
+      for (const [name, lookalike] of LOOKALIKES) {
+        // The first of a pair may itself look like one that is there.
+        if (!(await findUserByUsername(ctx.db, name))) await person(ctx, name);
+        await database.write((trx) =>
+          trx
+            .updateTable('users')
+            .set({ username_skeleton: usernameSkeleton(name) })
+            .where('username', '=', name)
+            .execute(),
+        );
+        const before = await database.db.selectFrom('users').select('id').execute();
+        const refused = await acceptInvite(ctx, code, form({ username: lookalike })).then(
+          () => ({ code: 'made', errors: [] }),
+          (error: unknown) => error as { code: string; errors: { path: string }[] },
+        );
+        expect([lookalike, refused.code], lookalike).toEqual([
+          lookalike,
+          usernameProblem(normalizeUsername(lookalike)) === null ? 'username_taken' : 'invalid',
+        ]);
+        expect(refused.errors.map(({ path }) => path)).toEqual(['username']);
+        expect(await database.db.selectFrom('users').select('id').execute()).toHaveLength(before.length);
+      }
+      expect(await findOpenInvite(ctx, code)).not.toBeNull();
     });
 
     test('[ID75] an administrator may be called admin', async () => {
