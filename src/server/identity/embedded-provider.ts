@@ -100,12 +100,11 @@ async function buildProvider(ctx: Ctx, issuer: string, options: EmbeddedOptions)
     responseTypes: ['code'],
     scopes: SCOPE.split(' '),
     claims: {
-      openid: ['sub'],
+      openid: ['sub', 'amr'],
       profile: ['name', 'preferred_username'],
       email: ['email'],
       sid: null,
       auth_time: null,
-      amr: null,
     },
     // Our client reads names from the ID token; there is no userinfo endpoint to ask.
     conformIdTokenClaims: false,
