@@ -98,7 +98,7 @@ function fieldOf(field: Field): Markup {
       ${described.length > 0 && html`aria-describedby="${described.join(' ')}"`}
       ${field.isFocused === true && html`autofocus`}
     />
-    ${wrong.length > 0 && html`<p class="field-error" id="${id}-error">${wrong.map((error) => error.message).join(' ')}</p>`}
+    ${wrong.length > 0 && html`<p class="field-error" id="${id}-error" role="alert">${wrong.map((error) => error.message).join(' ')}</p>`}
     ${hint !== undefined && html`<p class="hint" id="${id}-hint">${hint}</p>`}
   </div>`;
 }
@@ -161,7 +161,6 @@ export function codePage(form: CodeForm): string {
         }
         ${form.username}.
       </p>
-      ${summary(errors)}
       <form method="post" action="${form.action}">
         ${!byApp && html`<input type="hidden" name="by" value="recovery_code" />`}
         ${
