@@ -108,7 +108,9 @@ describe('one-time links', () => {
     expect(answer.text).toContain('role="alert"');
     expect(answer.text).toContain(`aria-describedby="${id}-error ${id}-hint"`);
     expect(answer.text).toMatch(new RegExp(`id="${id}"[^>]*aria-invalid="true"`));
-    expect(new RegExp(`<p class="field-error" id="${id}-error" role="alert">([^<]*)`).exec(answer.text)?.[1]).toContain(message);
+    expect(new RegExp(`<p class="field-error" id="${id}-error" role="alert">([^<]*)`).exec(answer.text)?.[1]).toContain(
+      message,
+    );
     expect(answer.text).toContain('value="X &lt;b&gt;"');
     expect(answer.text).not.toContain(password === 'short' ? 'value="short"' : PASSWORD);
     expect((await new Browser().open(link)).status).toBe(200);
