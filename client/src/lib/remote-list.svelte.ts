@@ -67,8 +67,9 @@ export class RemoteList<Item extends { id: string }> {
     try {
       const page = await api.get<Page<Item>>(this.#path, { ...this.#query, cursor: this.#cursor });
       if (load !== this.#load) return;
-      const known = new Set(this.#items?.map((item) => item.id));
-      this.#items = [...(this.#items ?? []), ...page.items.filter((item) => !known.has(item.id))];
+      const known = this.#items ?? [];
+      const fresh = page.items.filter((item) => !known.some((one) => one.id === item.id));
+      this.#items = [...known, ...fresh];
       this.#cursor = page.next_cursor;
     } catch (error) {
       if (load === this.#load) toaster.error(problemText(asProblem(error)));
@@ -85,13 +86,13 @@ export class RemoteList<Item extends { id: string }> {
 
   /**
    * Changes an item at once, then asks the server, whose answer counts. A refusal puts the item back, says `failed` and
-   * why, and offers to try again. @returns the refusal, or null.
+   * why (or what `failed` makes of it), and offers to try again if that can help. @returns the refusal, or null.
    */
   async change(
     id: string,
     part: Partial<Item>,
     send: () => Promise<Item | undefined>,
-    failed: string,
+    failed: string | ((problem: ApiProblem) => string),
   ): Promise<ApiProblem | null> {
     const before = this.#items?.find((item) => item.id === id);
     if (!before) return null;
@@ -131,10 +132,10 @@ export class RemoteList<Item extends { id: string }> {
     return this.#items?.map((one) => (one.id === item.id ? item : one)) ?? null;
   }
 
-  #refused(error: unknown, failed: string, again: () => void): ApiProblem {
+  #refused(error: unknown, failed: string | ((problem: ApiProblem) => string), again: () => void): ApiProblem {
     const problem = asProblem(error);
     toaster.error(
-      `${failed}: ${problemText(problem)}`,
+      typeof failed === 'string' ? `${failed}: ${problemText(problem)}` : failed(problem),
       problem.retryable ? { action: i18n.m.common.retry, onaction: again } : {},
     );
     return problem;

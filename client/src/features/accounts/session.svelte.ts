@@ -86,6 +86,15 @@ class Session {
     if (this.#me) this.#me = { ...this.#me, ...part };
   }
 
+  /** Reads anew who I am, as after a change of my own role; what was known stays if that fails. */
+  async refresh(): Promise<void> {
+    try {
+      this.#me = await api.get<Me>('/auth/profile');
+    } catch (error) {
+      toaster.error(problemText(asProblem(error)));
+    }
+  }
+
   /** Changes preferences at once, and back if the server refuses. */
   async setPreferences(change: Partial<Preferences>): Promise<void> {
     const before = this.#preferences;
