@@ -142,6 +142,11 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   gateway.start({ ctx, identity, connections, audiences, presence });
   const sync = createPlaylistSync({ ctx, identity, rooms, connections });
   const stopWatching = watchRevocations(ctx, identity, connections);
+  identity.keepSessions(() =>
+    connections
+      .all()
+      .flatMap(({ actor: { credential } }) => (credential.kind === 'session' ? [credential.session_id] : [])),
+  );
 
   let isStopping = false;
   const cover = serveCover(ctx);

@@ -18,12 +18,15 @@ import { EMBEDDED_CLIENT_ID, createEmbeddedProvider, pinPublicAddress } from './
 import { createKeyKeeper } from './jwks.ts';
 import { loadKeys, publicKeys } from './keys.ts';
 import { createLoginBackoff } from './login-backoff.ts';
+import { mountBackchannelLogout } from './backchannel-logout.ts';
 import { requireOwnRequest } from './origins.ts';
 import { STYLESHEET, STYLESHEET_PATH, messagePage, sendPageTo } from './pages.ts';
 import { createProviderClient } from './provider-client.ts';
+import { createSessionKeeper } from './session-keeper.ts';
 import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
+import type { UsedSession } from '#domain/accounts/sessions.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { OutboundFetch } from '../outbound.ts';
 import type { Door } from './origins.ts';
@@ -54,7 +57,7 @@ export interface IdentityConfig {
 
 /** Whose request is this? The one place that answers, for every door. */
 export interface Identity {
-  /** Mount at the root: `/oidc`, `/setup`, `/api/v1/auth/login`, `/callback` and `/logout`. */
+  /** Mount at the root: `/oidc`, `/setup`, `/api/v1/auth/login`, `/callback`, `/logout` and `/backchannel-logout`. */
   router: Router;
   /**
    * A Bearer token if there is one, else the session cookie; a cookie on an unsafe call or an upgrade needs our own origin.
@@ -64,6 +67,10 @@ export interface Identity {
   /** @throws DomainError as `authenticate`. */
   authenticateToken(token: string): Promise<Actor>;
   isOwnOrigin(origin: string): boolean;
+  /** The origin of an outside provider, where our pages may send a browser by a form; null with the embedded one. */
+  providerOrigin: string | null;
+  /** Renews, from now on, the provider's sessions behind these of ours as long as they are named. */
+  keepSessions(openSessions: () => readonly string[]): void;
   /** Whether who this was when the socket opened may still be served. */
   isActorAlive(actor: Actor): Promise<boolean>;
   /** A fresh one-time link to make the first account; null when there is an administrator, or accounts live elsewhere. */
@@ -159,15 +166,20 @@ export async function createIdentity(options: {
     clock: ctx.clock,
     log: ctx.log,
   });
+  const keys = source.keys ?? createKeyKeeper({ fetchKeys: () => client.fetchKeys(), clock: ctx.clock, log: ctx.log });
   const verifyToken = createTokenVerifier({
     issuer: source.issuer,
     audience: config.oidcAudience,
     // Our own provider has one client, whatever an outside one would have been called.
     allowedClients: source.embedded === null ? config.oidcAllowedClients : [EMBEDDED_CLIENT_ID],
-    keys: source.keys ?? createKeyKeeper({ fetchKeys: () => client.fetchKeys(), clock: ctx.clock, log: ctx.log }),
+    keys,
     clock: ctx.clock,
     log: ctx.log,
   });
+  // Our own provider ends its sessions in our own database.
+  const keeper = source.embedded === null ? createSessionKeeper({ ctx, client, verifyToken }) : null;
+  const isRenewalDue = (found: UsedSession | null): found is UsedSession & { credential: { kind: 'session' } } =>
+    found !== null && found.refresh_due_at !== null && found.refresh_due_at <= epochSeconds(ctx.clock);
 
   async function authenticateToken(token: string): Promise<Actor> {
     const claims = await verifyToken(token);
@@ -202,9 +214,14 @@ export async function createIdentity(options: {
     const secret = cookies.readSession(req);
     if (secret === null) throw new DomainError('unauthenticated', 'Sign in, or send an access token.');
     requireOwnRequest(req, isOwnOrigin, door);
-    const found = await useSession(ctx, hashSecret(secret));
+    let found = await useSession(ctx, hashSecret(secret));
+    if (keeper !== null && isRenewalDue(found)) {
+      await keeper.renew(found.credential.session_id);
+      // It may be over now, or stand for another role.
+      found = await useSession(ctx, hashSecret(secret));
+    }
     if (found === null) throw new DomainError('unauthenticated', 'This session is over. Sign in again.');
-    const { is_active, ...actor } = found;
+    const { is_active, refresh_due_at: _due, ...actor } = found;
     if (!is_active) throw new DomainError('account_disabled', 'This account has been disabled by an administrator.');
     return actor;
   }
@@ -215,6 +232,11 @@ export async function createIdentity(options: {
     (_req, res) => void res.type('css').set('cache-control', 'public, max-age=3600').send(STYLESHEET),
   );
   mountSignIn(router, { ctx, client, cookies, publicUrl, userIssuer: source.userIssuer, verifyToken, authenticate });
+  mountBackchannelLogout(
+    router,
+    ctx,
+    source.embedded === null ? { issuer: source.issuer, clientId: source.clientId, keys, clock: ctx.clock } : null,
+  );
   const { embedded } = source;
   if (embedded !== null) {
     mountAccountPages(router, { ctx, embedded, backoff: createLoginBackoff(), publicUrl, isOwnOrigin });
@@ -241,6 +263,8 @@ export async function createIdentity(options: {
     authenticate,
     authenticateToken,
     isOwnOrigin,
+    providerOrigin: embedded === null ? issuerUrl.origin : null,
+    keepSessions: (openSessions) => keeper?.watch(openSessions),
     async isActorAlive(actor) {
       const now = epochSeconds(ctx.clock);
       if (actor.credential.kind === 'session') return isSessionAlive(ctx.db, actor.credential.session_id, now);
@@ -262,6 +286,7 @@ export async function createIdentity(options: {
     },
     async close() {
       clearInterval(timer);
+      await keeper?.close();
     },
   };
 }
