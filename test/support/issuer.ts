@@ -56,6 +56,8 @@ export interface TestIssuer {
   refreshError: { status: number; error: string } | null;
   /** Refresh tokens that were posted to the end-session endpoint. */
   ended: string[];
+  /** While true the keys alone are answered with 503. */
+  hidesKeys: boolean;
   /** Whether an end-session endpoint is offered. */
   hasEndSession: boolean;
   /** New signing key; the old one is no longer published. */
@@ -121,6 +123,7 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
             authorization_response_iss_parameter_supported: true,
           });
         case '/jwks':
+          if (issuer.hidesKeys) return send(503, { error: 'temporarily_unavailable' });
           return send(200, { keys: [key.jwk] });
         case '/auth':
           return authorize(url.searchParams, send);
@@ -248,6 +251,7 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
     refreshes: 0,
     refreshError: null,
     ended: [],
+    hidesKeys: false,
     hasEndSession: true,
     rotate: (alg = 'RS256') => newKey(alg),
     issueAccessToken(person, overrides = {}) {

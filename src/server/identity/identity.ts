@@ -69,8 +69,8 @@ export interface Identity {
   isOwnOrigin(origin: string): boolean;
   /** The origin of an outside provider, where our pages may send a browser by a form; null with the embedded one. */
   providerOrigin: string | null;
-  /** Renews, from now on, the provider's sessions behind these of ours as long as they are named. */
-  keepSessions(openSessions: () => readonly string[]): void;
+  /** Renews those of these sessions that an outside provider is to be asked about by now. */
+  renewSessions(session_ids: readonly string[]): Promise<void>;
   /** Whether who this was when the socket opened may still be served. */
   isActorAlive(actor: Actor): Promise<boolean>;
   /** A fresh one-time link to make the first account; null when there is an administrator, or accounts live elsewhere. */
@@ -264,7 +264,7 @@ export async function createIdentity(options: {
     authenticateToken,
     isOwnOrigin,
     providerOrigin: embedded === null ? issuerUrl.origin : null,
-    keepSessions: (openSessions) => keeper?.watch(openSessions),
+    renewSessions: async (session_ids) => keeper?.renewAll(session_ids),
     async isActorAlive(actor) {
       const now = epochSeconds(ctx.clock);
       if (actor.credential.kind === 'session') return isSessionAlive(ctx.db, actor.credential.session_id, now);

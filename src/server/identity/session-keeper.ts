@@ -17,8 +17,6 @@ import type { Ctx } from '#domain/context.ts';
 import type { ProviderClient, Renewed } from './provider-client.ts';
 import type { AccessClaims } from './verify-token.ts';
 
-/** How often the sessions behind open sockets are looked at. */
-const LOOK_EVERY_MS = 5_000;
 /** A request waits this long for the provider; then it is served, and the renewal goes on beside it. */
 const PATIENCE_MS = 2_000;
 /** While the provider cannot be used nobody asks it for this long, doubling up to the longest. */
@@ -42,8 +40,6 @@ export interface SessionKeeper {
   renew(session_id: string): Promise<void>;
   /** Renews those that are due, and waits. */
   renewAll(session_ids: readonly string[]): Promise<void>;
-  /** From now on, and until `close`, renews the sessions that have a socket open. */
-  watch(openSessions: () => readonly string[]): void;
   /** Waits for what is under way. */
   close(): Promise<void>;
 }
@@ -64,7 +60,6 @@ export function createSessionKeeper(parts: {
   let failures = 0;
   let pausedUntilMs = Number.NEGATIVE_INFINITY;
   let hasToldOfKey = false;
-  let timer: NodeJS.Timeout | undefined;
 
   function pause(reason: string): void {
     const waitMs = Math.min(PAUSE_LONGEST_MS, PAUSE_FIRST_MS * 2 ** failures);
@@ -163,21 +158,7 @@ export function createSessionKeeper(parts: {
   return {
     renew: (session_id) => atMost(PATIENCE_MS, join(session_id)),
     renewAll,
-    watch(openSessions) {
-      let isLooking = false;
-      timer = setInterval(() => {
-        if (isLooking) return;
-        isLooking = true;
-        renewAll([...new Set(openSessions())])
-          .catch((error: unknown) =>
-            ctx.log.warn('open sessions could not be looked at', { kind: error instanceof Error ? error.name : '' }),
-          )
-          .finally(() => (isLooking = false));
-      }, LOOK_EVERY_MS);
-      timer.unref();
-    },
     async close() {
-      clearInterval(timer);
       await Promise.all(underWay.values());
     },
   };
