@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Those need services of their own: `npm run test:services`.
+    exclude: ['test/services/**'],
 
     // Two cores: more workers would only make timing worse.
     maxWorkers: 2,
