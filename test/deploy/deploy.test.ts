@@ -162,7 +162,10 @@ describe('the Dockerfile', () => {
 
   test('[ID62] installs, builds and starts as the README says, not as root, and can be asked how it is', () => {
     expect(lines).toContain('RUN npm ci');
-    expect(lines.at(-1)).toBe('CMD ["npm", "start"]');
+    expect(lines).toContain('RUN npm run build');
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
+    const [program, ...words] = JSON.parse(lines.at(-1)?.replace(/^CMD /, '') ?? '[]') as string[];
+    expect(`${path.basename(program ?? '')} ${words.join(' ')}`).toBe(scripts.start);
     const user = lines.indexOf('USER node');
     expect(user).toBeGreaterThan(0);
     expect(lines.filter((line) => line.startsWith('USER'))).toEqual(['USER node']);

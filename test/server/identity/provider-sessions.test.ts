@@ -84,8 +84,8 @@ describe('a session with an outside provider behind it', () => {
       async (way) => {
         const browser = await signIn();
         // It has yet to find the provider.
-      const other = await startApp(database, data.folder, { issuer });
-      other.ctx.secrets = app.ctx.secrets;
+        const other = await startApp(database, data.folder, { issuer });
+        other.ctx.secrets = app.ctx.secrets;
         issuer.down = true;
         browser.setCookie(other.url, 'sbm_session', browser.cookie('sbm_session') ?? '');
         const answer = await browser.send(`${other.url}/api/v1/auth/logout`, {
