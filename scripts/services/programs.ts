@@ -8,8 +8,8 @@ import { ended } from '../run-vitest.ts';
 import type { ChildProcess } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 
-/** Milliseconds a service may take to answer; Keycloak's first start on a slow machine takes a minute. */
-const START_MS = 180_000;
+/** Milliseconds a service may take to answer; Keycloak on a busy machine takes two minutes and more. */
+const START_MS = 300_000;
 const STOP_MS = 20_000;
 
 export const isRoot = process.getuid?.() === 0;
