@@ -29,6 +29,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // Those need services of their own: `npm run test:services`.
+    exclude: ['test/services/**'],
 
     // Two cores: more workers would only make timing worse.
     maxWorkers: 2,

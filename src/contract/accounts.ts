@@ -131,7 +131,7 @@ export const logout = defineEndpoint({
   method: 'POST',
   path: '/auth/logout',
   access: 'guest',
-  summary: 'End this session and every socket it opened',
+  summary: 'End this session and every socket it opened; a form is sent on with 303, to the provider or /login',
   status: 204,
   reply: Nothing,
 });

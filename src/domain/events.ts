@@ -30,6 +30,8 @@ export interface DomainEvents {
   'device.forgotten': { user_id: string; device_id: string };
   /** The stored role of a person is another; one that a provider named still wins. */
   'role.changed': { user_id: string; role: Role };
+  /** An outside provider names another role for one session (null: none, so the stored one counts). */
+  'session.role_changed': { user_id: string; session_id: string; role: Role; provider_role: Role | null };
   'playlist.changed': { playlist_id: string; version: number };
   'playlist.member_changed': { playlist_id: string; user_id: string; role: MemberRole | null };
   'playlist.visibility_changed': { playlist_id: string };

@@ -28,6 +28,8 @@ export interface Connections {
   end(user_id: string, which: EndedAccess, reason: EndReason): void;
   /** A stored role counts from the next message, unless a provider named one. */
   setRole(user_id: string, role: Role): void;
+  /** What the provider names for a session counts from the next message of its sockets. */
+  setSessionRole(change: { user_id: string; session_id: string; role: Role; provider_role: Role | null }): void;
   /** Extends every socket of the same person and provider session to the new token's end. */
   refresh(actor: Actor): void;
   /** Ends what one device has open. */
@@ -81,6 +83,13 @@ export function createConnections(clock: Clock): Connections {
     setRole(user_id, role) {
       for (const connection of byUser.get(user_id) ?? []) {
         if (connection.actor.provider_role === null) connection.actor = { ...connection.actor, role };
+      }
+    },
+    setSessionRole({ user_id, session_id, role, provider_role }) {
+      for (const connection of byUser.get(user_id) ?? []) {
+        const { credential } = connection.actor;
+        if (credential.kind !== 'session' || credential.session_id !== session_id) continue;
+        connection.actor = { ...connection.actor, role, provider_role };
       }
     },
     refresh(actor) {

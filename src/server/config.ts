@@ -68,6 +68,9 @@ const Env = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
+/** Every setting there is. */
+export const SETTING_NAMES: readonly string[] = Object.keys(Env.shape);
+
 export interface Config {
   host: string;
   port: number;

@@ -23,6 +23,7 @@ import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
+import { watchRenewals } from './renewal-watch.ts';
 import { openSecretBox } from './secrets.ts';
 import { watchRevocations } from './revocation-watch.ts';
 import { createPlaylistSync } from './sync/playlist-sync.ts';
@@ -144,6 +145,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   gateway.start({ ctx, identity, connections, audiences, presence });
   const sync = createPlaylistSync({ ctx, identity, rooms, connections });
   const stopWatching = watchRevocations(ctx, identity, connections);
+  const stopRenewing = watchRenewals(ctx, identity, connections);
 
   let isStopping = false;
   const cover = serveCover(ctx);
@@ -189,6 +191,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     async stop() {
       isStopping = true;
       stopWatching();
+      stopRenewing();
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       http.closeIdleConnections();
       connections.endAll('restart');

@@ -1,11 +1,15 @@
-/** The databases every suite runs on: SQLite in a file of its own, and PostgreSQL in-process (PGlite). */
+/**
+ * The databases every suite runs on: SQLite in a file of its own, PostgreSQL in-process (PGlite), and, where
+ * `TEST_DATABASE_URL` names one, a real PostgreSQL (`npm run test:services`).
+ */
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PGlite, types } from '@electric-sql/pglite';
-import { CompiledQuery, Kysely, PGliteAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import { CompiledQuery, Kysely, PGliteAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely';
 import { migrate, migrateSqliteFile } from '#db/migrate.ts';
-import { openSqliteDatabase, wrapPostgres } from '#db/open.ts';
+import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.ts';
 import type { Database } from '#db/open.ts';
 import type { Schema } from '#domain/database.ts';
 import type { DatabaseConnection, Dialect, Driver } from 'kysely';
@@ -13,12 +17,12 @@ import type { DatabaseConnection, Dialect, Driver } from 'kysely';
 export const MIGRATIONS = path.resolve(import.meta.dirname, '../../migrations');
 
 export interface TestDatabase extends Database<Schema> {
-  /** SQLite's file, to be opened again after a "crash"; null on PGlite. */
+  /** SQLite's file, to be opened again after a "crash"; null on PostgreSQL. */
   file: string | null;
 }
 
 export interface TestDialect {
-  name: 'sqlite' | 'pglite';
+  name: 'sqlite' | 'pglite' | 'postgres';
   /** A fresh, migrated database; `close` leaves nothing behind. */
   open(): Promise<TestDatabase>;
 }
@@ -92,7 +96,32 @@ async function openPgliteFresh(): Promise<TestDatabase> {
   return { ...wrapPostgres(kysely), file: null };
 }
 
+const broken = (error: Error) => process.stderr.write(`a database connection broke: ${error.message}\n`);
+
+/** A database of its own beside the one that `url` names; `close` drops it. */
+async function openPostgresFresh(url: string): Promise<TestDatabase> {
+  const admin = await openPostgresKysely<Schema>(url, broken);
+  const name = `stepheybot_${randomBytes(8).toString('hex')}`;
+  await sql`create database ${sql.id(name)}`.execute(admin);
+  const own = new URL(url);
+  own.pathname = `/${name}`;
+  const kysely = await openPostgresKysely<Schema>(own.href, broken);
+  await migrate(kysely as unknown as Kysely<unknown>, MIGRATIONS);
+  return {
+    ...wrapPostgres(kysely),
+    file: null,
+    async close() {
+      await kysely.destroy();
+      await sql`drop database ${sql.id(name)}`.execute(admin);
+      await admin.destroy();
+    },
+  };
+}
+
+const postgresUrl = process.env.TEST_DATABASE_URL;
+
 export const DIALECTS: readonly TestDialect[] = [
   { name: 'sqlite', open: openSqliteFresh },
   { name: 'pglite', open: openPgliteFresh },
+  ...(postgresUrl === undefined ? [] : [{ name: 'postgres' as const, open: () => openPostgresFresh(postgresUrl) }]),
 ];

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import type { CryptoKey, JWK, JWTPayload } from 'jose';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface IssuedPerson {
@@ -47,9 +48,23 @@ export interface TestIssuer {
   /** Keeps the `iss` parameter of the callback, or lies in it. */
   callbackIssuer: string;
   jwksFetches: number;
+  /** Sessions the issuer keeps: by refresh token. It is taken once, as with Keycloak's rotation. */
+  sessions: Map<string, IssuedPerson>;
+  /** How often a refresh token was sent. */
+  refreshes: number;
+  /** What a refresh answers with instead of tokens; null: as it should. */
+  refreshError: { status: number; error: string } | null;
+  /** Refresh tokens that were posted to the end-session endpoint. */
+  ended: string[];
+  /** While true the keys alone are answered with 503. */
+  hidesKeys: boolean;
+  /** Whether an end-session endpoint is offered. */
+  hasEndSession: boolean;
   /** New signing key; the old one is no longer published. */
   rotate(alg?: SigningAlg): Promise<void>;
   issueAccessToken(person: IssuedPerson, overrides?: TokenOverrides): Promise<string>;
+  /** A back-channel logout token as Keycloak makes them. */
+  issueLogoutToken(overrides?: TokenOverrides): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -97,6 +112,9 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
             issuer: issuer.url,
             authorization_endpoint: `${issuer.url}/auth`,
             token_endpoint: `${issuer.url}/token`,
+            ...(issuer.hasEndSession ? { end_session_endpoint: `${issuer.url}/logout` } : {}),
+            revocation_endpoint: `${issuer.url}/revoke`,
+            token_endpoint_auth_methods_supported: ['client_secret_basic'],
             jwks_uri: `${issuer.url}/jwks`,
             response_types_supported: ['code'],
             subject_types_supported: ['public'],
@@ -105,20 +123,37 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
             authorization_response_iss_parameter_supported: true,
           });
         case '/jwks':
+          if (issuer.hidesKeys) return send(503, { error: 'temporarily_unavailable' });
           return send(200, { keys: [key.jwk] });
         case '/auth':
           return authorize(url.searchParams, send);
-        case '/token': {
-          let body = '';
-          for await (const chunk of req) body += String(chunk);
-          return token(new URLSearchParams(body), req.headers.authorization ?? '', send);
+        case '/token':
+          return token(await formOf(req), req.headers.authorization ?? '', send);
+        case '/logout': {
+          const form = await formOf(req);
+          if (form.get('client_secret') !== issuer.clientSecret) return send(401, { error: 'invalid_client' });
+          return end(form.get('refresh_token') ?? '', send, 204);
         }
+        case '/revoke':
+          return end((await formOf(req)).get('token') ?? '', send, 200);
         default:
           return send(404, { error: 'not_found' });
       }
     };
     answer().catch((error: unknown) => send(500, { error: 'server_error', error_description: String(error) }));
   });
+  async function formOf(req: IncomingMessage): Promise<URLSearchParams> {
+    let body = '';
+    for await (const chunk of req) body += String(chunk);
+    return new URLSearchParams(body);
+  }
+
+  function end(refresh_token: string, send: Send, status: number): void {
+    issuer.ended.push(refresh_token);
+    issuer.sessions.delete(refresh_token);
+    send(status, null);
+  }
+
   type Send = (status: number, body: unknown, headers?: Record<string, string>) => void;
 
   function authorize(query: URLSearchParams, send: Send): void {
@@ -150,6 +185,16 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
       .split(':')
       .map(decodeURIComponent);
     if (basic[0] !== issuer.clientId || basic[1] !== issuer.clientSecret) return send(401, { error: 'invalid_client' });
+    if (form.get('grant_type') === 'refresh_token') {
+      issuer.refreshes++;
+      const refresh_token = form.get('refresh_token') ?? '';
+      const known = issuer.sessions.get(refresh_token);
+      if (issuer.refreshError !== null) return send(issuer.refreshError.status, { error: issuer.refreshError.error });
+      if (known === undefined) return send(400, { error: 'invalid_grant' });
+      issuer.sessions.delete(refresh_token);
+      // Who they are now: names and roles may have changed meanwhile.
+      return answerTokens(issuer.person.sub === known.sub ? issuer.person : known, undefined, send);
+    }
     const code = codes.get(form.get('code') ?? '');
     codes.delete(form.get('code') ?? '');
     const challenge = createHash('sha256')
@@ -158,7 +203,10 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
     if (code === undefined || challenge !== code.code_challenge || form.get('redirect_uri') !== code.redirect_uri) {
       return send(400, { error: 'invalid_grant' });
     }
-    const { person } = code;
+    return answerTokens(code.person, code.nonce, send);
+  }
+
+  async function answerTokens(person: IssuedPerson, nonce: string | undefined, send: Send): Promise<void> {
     const id_token = await sign(
       present({
         iss: issuer.url,
@@ -167,7 +215,7 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
         iat: seconds(),
         exp: seconds() + 300,
         auth_time: seconds(),
-        nonce: code.nonce,
+        nonce,
         typ: 'ID',
         preferred_username: person.username,
         email: person.email,
@@ -177,7 +225,10 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
       }),
       { typ: 'JWT' },
     );
-    send(200, { access_token: await issuer.issueAccessToken(person), id_token, token_type: 'Bearer', expires_in: 300 });
+    const refresh_token = randomBytes(16).toString('base64url');
+    issuer.sessions.set(refresh_token, person);
+    const access_token = await issuer.issueAccessToken(person);
+    send(200, { access_token, refresh_token, id_token, token_type: 'Bearer', expires_in: 300 });
   }
 
   server.listen(0, '127.0.0.1');
@@ -196,6 +247,12 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
     idTokenClaims: {},
     callbackIssuer: url,
     jwksFetches: 0,
+    sessions: new Map(),
+    refreshes: 0,
+    refreshError: null,
+    ended: [],
+    hidesKeys: false,
+    hasEndSession: true,
     rotate: (alg = 'RS256') => newKey(alg),
     issueAccessToken(person, overrides = {}) {
       const iat = overrides.iat ?? seconds();
@@ -216,6 +273,22 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
         ...overrides.claims,
       });
       return sign(payload, { typ: 'JWT', ...overrides.header }, overrides.key);
+    },
+    issueLogoutToken(overrides = {}) {
+      const iat = overrides.iat ?? seconds();
+      const payload = present({
+        iss: url,
+        sub: issuer.person.sub,
+        aud: overrides.aud ?? issuer.clientId,
+        iat,
+        exp: overrides.exp ?? iat + 120,
+        jti: randomBytes(8).toString('hex'),
+        sid: issuer.person.sid,
+        typ: 'Logout',
+        events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+        ...overrides.claims,
+      });
+      return sign(payload, { typ: 'logout+jwt', ...overrides.header }, overrides.key);
     },
     async close() {
       server.closeAllConnections();

@@ -76,6 +76,7 @@ export async function findSession(db: Kysely<Schema>, secret_hash: string, now: 
       'user_sessions.last_used_at',
       'user_sessions.expires_at',
       'user_sessions.auth_time',
+      'user_sessions.refresh_due_at',
       'users.username',
       'users.role',
       'users.is_active',
@@ -84,6 +85,31 @@ export async function findSession(db: Kysely<Schema>, secret_hash: string, now: 
     .where('user_sessions.expires_at', '>', now)
     .executeTakeFirst();
   return row ?? null;
+}
+
+/** What a session keeps of the provider's tokens, sealed. */
+export async function findProviderTokens(db: Kysely<Schema>, session_id: string) {
+  const row = await db
+    .selectFrom('user_sessions')
+    .select(['refresh_token_encrypted', 'id_token_encrypted'])
+    .where('id', '=', session_id)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** Which of these sessions the provider is to be asked about by now. */
+export async function dueSessionIds(db: Kysely<Schema>, ids: readonly string[], now: number): Promise<string[]> {
+  const due: string[] = [];
+  for (let i = 0; i < ids.length; i += IDS_AT_ONCE) {
+    const rows = await db
+      .selectFrom('user_sessions')
+      .select('id')
+      .where('id', 'in', ids.slice(i, i + IDS_AT_ONCE))
+      .where('refresh_due_at', '<=', now)
+      .execute();
+    due.push(...rows.map(({ id }) => id));
+  }
+  return due;
 }
 
 /** Asks for a few hundred ids at a time. */

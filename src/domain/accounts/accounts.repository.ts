@@ -1,5 +1,6 @@
 import { notFound } from '../errors.ts';
 import { foldUsername, usernameSkeleton } from './accounts.rules.ts';
+import type { Role } from '#contract/accounts.ts';
 import type { TxCtx } from '../context.ts';
 import type {
   ApiTokensTable,
@@ -116,11 +117,17 @@ export async function revokeAccessTokens(
   { kind, value, now }: { kind: 'sid' | 'user'; value: string; now: number },
 ): Promise<void> {
   // Times are whole seconds: what was issued within this one counts as before.
-  const change = { not_before: now + 1, expires_at: now + REVOCATION_LIFE };
+  const row = { kind, value, not_before: now + 1, expires_at: now + REVOCATION_LIFE };
   await trx
     .insertInto('token_revocations')
-    .values({ kind, value, ...change })
-    .onConflict((conflict) => conflict.columns(['kind', 'value']).doUpdateSet(change))
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['kind', 'value'])
+        // An earlier note that reaches further stays.
+        .doUpdateSet({ not_before: row.not_before, expires_at: row.expires_at })
+        .where('token_revocations.not_before', '<=', row.not_before),
+    )
     .execute();
 }
 
@@ -147,6 +154,64 @@ export async function deleteExpiredSessions(trx: Trx, now: number): Promise<Ende
     .where('expires_at', '<=', now)
     .returning(['id', 'user_id', 'provider_sid'])
     .execute();
+}
+
+/**
+ * Moves the due time of a session that is due, so that of two takers at once one has it; says whose it is.
+ * Times are epoch seconds.
+ */
+export async function claimDueSession(
+  trx: Trx,
+  by: { session_id: string; now: number; claimed_until: number },
+): Promise<
+  (Pick<UsersTable, 'subject' | 'email' | 'role'> & { user_id: string; realm_role: Role | null }) | undefined
+> {
+  const claimed = await trx
+    .updateTable('user_sessions')
+    .set({ refresh_due_at: by.claimed_until })
+    .where('id', '=', by.session_id)
+    .where('refresh_due_at', '<=', by.now)
+    .where('expires_at', '>', by.now)
+    .returning(['user_id', 'realm_role'])
+    .executeTakeFirst();
+  if (claimed === undefined) return undefined;
+  const user = await trx
+    .selectFrom('users')
+    .select(['subject', 'email', 'role'])
+    .where('id', '=', claimed.user_id)
+    .executeTakeFirst();
+  return user === undefined ? undefined : { ...claimed, ...user };
+}
+
+/** Changes a session whose renewal was claimed; false when the claim has passed on or the session is gone. */
+export async function renewSession(
+  trx: Trx,
+  claim: { session_id: string; claimed_until: number },
+  change: Partial<
+    Pick<UserSessionsTable, 'realm_role' | 'refresh_token_encrypted' | 'id_token_encrypted' | 'refresh_due_at'>
+  >,
+): Promise<boolean> {
+  const result = await trx
+    .updateTable('user_sessions')
+    .set(change)
+    .where('id', '=', claim.session_id)
+    .where('refresh_due_at', '=', claim.claimed_until)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Removes the sessions an outside provider ended: by its session, its subject, or both; says which. */
+export async function deleteSessionsOfProvider(
+  trx: Trx,
+  by: { issuer: string; sid: string | null; subject: string | null },
+): Promise<EndedSession[]> {
+  // Without either it would be everybody's.
+  if (by.sid === null && by.subject === null) return [];
+  let people = trx.selectFrom('users').select('id').where('issuer', '=', by.issuer);
+  if (by.subject !== null) people = people.where('subject', '=', by.subject);
+  let sessions = trx.deleteFrom('user_sessions').where('user_id', 'in', people);
+  if (by.sid !== null) sessions = sessions.where('provider_sid', '=', by.sid);
+  return sessions.returning(['id', 'user_id', 'provider_sid']).execute();
 }
 
 /** The provider's own session behind ours ends too, or its cookie would sign the next visitor in without a question. */
@@ -242,6 +307,20 @@ export async function upsertOidcRecord(trx: Trx, row: Omit<OidcRecordsTable, 'co
     .values({ ...row, consumed_at: null })
     .onConflict((conflict) => conflict.columns(['model', 'id']).doUpdateSet(change))
     .execute();
+}
+
+/** Stores a bare record unless it is there; false when it was, also to the second of two at once. */
+export async function insertOidcRecordOnce(
+  trx: Trx,
+  row: Pick<OidcRecordsTable, 'model' | 'id' | 'expires_at'>,
+): Promise<boolean> {
+  const inserted = await trx
+    .insertInto('oidc_records')
+    .values({ ...row, payload_json: '{}', grant_id: null, uid: null, user_code: null, consumed_at: null })
+    .onConflict((conflict) => conflict.columns(['model', 'id']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return inserted !== undefined;
 }
 
 /** Marks a record as used; false when it already was. */

@@ -13,11 +13,14 @@ import {
 import { ACTIVITY_STEP } from './ensure-user.ts';
 import type { Role } from '#contract/accounts.ts';
 import type { Actor, Ctx, TxCtx } from '../context.ts';
+import type { UserSessionsTable } from './accounts.table.ts';
 
 /** Seconds a browser session lives after its last use. */
 export const SESSION_LIFE = 30 * 24 * 3600;
 
-export interface NewSession {
+export interface NewSession extends Partial<
+  Pick<UserSessionsTable, 'refresh_token_encrypted' | 'id_token_encrypted' | 'refresh_due_at'>
+> {
   user_id: string;
   secret_hash: string;
   provider_sid: string | null;
@@ -37,14 +40,14 @@ export async function createSession(ctx: Ctx, input: NewSession): Promise<{ sess
     const id = tx.ids.id();
     await insertSession(tx.trx, {
       id,
-      ...session,
-      created_at: now,
-      last_used_at: now,
-      expires_at: now + SESSION_LIFE,
       device_name: null,
       refresh_token_encrypted: null,
       id_token_encrypted: null,
       refresh_due_at: null,
+      ...session,
+      created_at: now,
+      last_used_at: now,
+      expires_at: now + SESSION_LIFE,
     });
     return { session_id: id };
   });
@@ -68,8 +71,15 @@ export async function endSession(ctx: Ctx, session_id: string): Promise<void> {
   });
 }
 
-/** Who a cookie's secret stands for, or null; use keeps the session alive. `is_active` is for the caller to judge. */
-export async function useSession(ctx: Ctx, secret_hash: string): Promise<(Actor & { is_active: boolean }) | null> {
+/** Who a session stands for, with what is for the caller to judge. */
+export interface UsedSession extends Actor {
+  is_active: boolean;
+  /** When an outside provider is to be asked again, epoch seconds. */
+  refresh_due_at: number | null;
+}
+
+/** Who a cookie's secret stands for, or null; use keeps the session alive. */
+export async function useSession(ctx: Ctx, secret_hash: string): Promise<UsedSession | null> {
   const now = epochSeconds(ctx.clock);
   const row = await findSession(ctx.db, secret_hash, now);
   if (row === null) return null;
@@ -86,6 +96,7 @@ export async function useSession(ctx: Ctx, secret_hash: string): Promise<(Actor 
     provider_role: row.realm_role,
     credential: { kind: 'session', session_id: row.session_id, auth_time: row.auth_time },
     is_active: row.is_active === 1,
+    refresh_due_at: row.refresh_due_at,
   };
 }
 

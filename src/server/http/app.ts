@@ -65,6 +65,15 @@ const OTHER_DOORS: readonly OtherDoor[] = [
     query: ['code', 'state', 'iss', 'error'],
     responses: { 303: 'On to return_to, signed in' },
   },
+  {
+    method: 'POST',
+    path: '/auth/backchannel-logout',
+    name: 'auth.backchannel_logout',
+    summary: 'Where an outside provider says that a session is over: a form with its logout_token',
+    access: 'public',
+    query: [],
+    responses: { 200: 'Whatever belonged to it has ended', 400: 'Not a valid logout token, or used before' },
+  },
 ];
 
 /** TRUST_PROXY as Express takes it: a number of hops, a switch, or addresses. */
@@ -96,7 +105,8 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
           'connect-src': ["'self'", wsOrigin],
           'object-src': ["'none'"],
           'base-uri': ["'none'"],
-          'form-action': ["'self'"],
+          // Signing out is a form that is sent on to an outside provider.
+          'form-action': ["'self'", ...(identity.providerOrigin === null ? [] : [identity.providerOrigin])],
           'frame-ancestors': ["'none'"],
         },
       },

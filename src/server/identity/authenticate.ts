@@ -4,6 +4,7 @@ import { ensureUser } from '#domain/accounts/ensure-user.ts';
 import { useSession } from '#domain/accounts/sessions.ts';
 import { useApiToken } from '#domain/accounts/use-api-token.ts';
 import { DomainError } from '#domain/errors.ts';
+import { epochSeconds } from '#domain/ports.ts';
 import { hashSecret } from '../ids.ts';
 import { requireOwnRequest } from './origins.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
@@ -28,6 +29,8 @@ interface Parts {
   hasProviderRoles: boolean;
   isOwnOrigin(origin: string): boolean;
   verifyToken(token: string): Promise<AccessClaims>;
+  /** Asks an outside provider whether a session still stands, when that is due; null with the embedded one. */
+  renew: ((session_id: string) => Promise<void>) | null;
 }
 
 export interface Authenticator {
@@ -81,9 +84,15 @@ export function createAuthenticator(parts: Parts): Authenticator {
   }
 
   async function bySession(secret: string): Promise<Actor> {
-    const found = await useSession(ctx, hashSecret(secret));
+    let found = await useSession(ctx, hashSecret(secret));
+    const isDue = found?.refresh_due_at != null && found.refresh_due_at <= epochSeconds(ctx.clock);
+    if (parts.renew !== null && isDue && found?.credential.kind === 'session') {
+      await parts.renew(found.credential.session_id);
+      // It may be over now, or stand for another role.
+      found = await useSession(ctx, hashSecret(secret));
+    }
     if (found === null) throw new DomainError('unauthenticated', 'This session is over. Sign in again.');
-    const { is_active, ...actor } = found;
+    const { is_active, refresh_due_at: _due, ...actor } = found;
     if (!is_active) throw disabled();
     return actor;
   }

@@ -18,12 +18,15 @@ import { EMBEDDED_CLIENT_ID, createEmbeddedProvider, pinPublicAddress } from './
 import { createKeyKeeper } from './jwks.ts';
 import { loadKeys, publicKeys } from './keys.ts';
 import { createLoginBackoff } from './login-backoff.ts';
+import { mountBackchannelLogout } from './backchannel-logout.ts';
 import { STYLESHEET, STYLESHEET_PATH, messagePage, sendPageTo } from './pages.ts';
 import { createProviderClient } from './provider-client.ts';
 import { createRemembered } from './remembered.ts';
+import { createSessionKeeper } from './session-keeper.ts';
 import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
+import type { UsedSession } from '#domain/accounts/sessions.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { OutboundFetch } from '../outbound.ts';
 import type { Door } from './origins.ts';
@@ -55,7 +58,7 @@ export interface IdentityConfig {
 
 /** Whose request is this? The one place that answers, for every door. */
 export interface Identity {
-  /** Mount at the root: `/oidc`, `/setup`, `/invite`, `/reset`, `/api/v1/auth/login`, `/callback` and `/logout`. */
+  /** Mount at the root: `/oidc`, `/setup`, `/invite`, `/reset`, and of `/api/v1/auth` what browsers and the provider call. */
   router: Router;
   /**
    * A Bearer token if there is one, else the session cookie; a cookie on an unsafe call or an upgrade needs our own origin.
@@ -67,6 +70,10 @@ export interface Identity {
   isOwnOrigin(origin: string): boolean;
   /** Slows guessing at passwords, wherever one is asked for. */
   backoff: LoginBackoff;
+  /** The origin of an outside provider, where our pages may send a browser by a form; null with the embedded one. */
+  providerOrigin: string | null;
+  /** Renews those of these sessions that an outside provider is to be asked about by now. */
+  renewSessions(session_ids: readonly string[]): Promise<void>;
   /** Whether a caller of a moment ago may still be served. */
   isActorAlive(actor: Actor): Promise<boolean>;
   /** How callers stand now: null for who may not be served any more, else with the role that counts today. */
@@ -168,16 +175,18 @@ export async function createIdentity(options: {
     clock: ctx.clock,
     log: ctx.log,
   });
+  const keys = source.keys ?? createKeyKeeper({ fetchKeys: () => client.fetchKeys(), clock: ctx.clock, log: ctx.log });
   const verifyToken = createTokenVerifier({
     issuer: source.issuer,
     audience: config.oidcAudience,
     // Our own provider has one client, whatever an outside one would have been called.
     allowedClients: source.embedded === null ? config.oidcAllowedClients : [EMBEDDED_CLIENT_ID],
-    keys: source.keys ?? createKeyKeeper({ fetchKeys: () => client.fetchKeys(), clock: ctx.clock, log: ctx.log }),
+    keys,
     clock: ctx.clock,
     log: ctx.log,
   });
-
+  // Our own provider ends its sessions in our own database.
+  const keeper = source.embedded === null ? createSessionKeeper({ ctx, client, verifyToken }) : null;
   const remembered = createRemembered(ctx.events);
   const { authenticate, authenticateToken } = createAuthenticator({
     ctx,
@@ -185,6 +194,7 @@ export async function createIdentity(options: {
     remembered,
     userIssuer: source.userIssuer,
     hasProviderRoles: source.embedded === null,
+    renew: keeper === null ? null : (session_id) => keeper.renew(session_id),
     isOwnOrigin,
     verifyToken,
   });
@@ -203,6 +213,11 @@ export async function createIdentity(options: {
     verifyToken,
     authenticate: (req) => authenticate(req, 'http'),
   });
+  mountBackchannelLogout(
+    router,
+    ctx,
+    source.embedded === null ? { issuer: source.issuer, clientId: source.clientId, keys, clock: ctx.clock } : null,
+  );
   const backoff = createLoginBackoff(
     // In the background: a known name must not take longer to be refused than an unknown one.
     (username) =>
@@ -242,6 +257,8 @@ export async function createIdentity(options: {
     },
     forget: (user_id) => remembered.forget(user_id),
     standings: (actors) => standingsOf(ctx, actors),
+    providerOrigin: embedded === null ? issuerUrl.origin : null,
+    renewSessions: async (session_ids) => keeper?.renewAll(session_ids),
     async isActorAlive(actor) {
       const [standing] = await standingsOf(ctx, [actor]);
       return standing !== null && standing !== undefined;
@@ -262,6 +279,7 @@ export async function createIdentity(options: {
     },
     async close() {
       clearInterval(timer);
+      await keeper?.close();
     },
   };
 }

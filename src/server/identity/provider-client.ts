@@ -3,7 +3,7 @@ import { DomainError } from '#domain/errors.ts';
 import { OutboundError } from '../outbound.ts';
 import { IdentityClaims } from './verify-token.ts';
 import type { Clock, Log } from '#domain/ports.ts';
-import type { OutboundFetch } from '../outbound.ts';
+import type { OutboundFetch, OutboundInit } from '../outbound.ts';
 
 /** After a failed discovery nobody asks again for this long; sign-in says so meanwhile. */
 const DISCOVERY_BRAKE_MS = 5000;
@@ -29,10 +29,24 @@ export interface Attempt {
   code_verifier: string;
 }
 
-export interface SignedIn {
+/** The tokens of a sign-in or renewal, unread. */
+export interface IssuedTokens {
+  accessToken: string;
+  refreshToken: string | null;
+  idToken: string | null;
+  /** Seconds the access token lives, if the provider says so. */
+  expiresIn: number | null;
+}
+
+export interface SignedIn extends IssuedTokens {
   subject: string;
   claims: IdentityClaims;
-  accessToken: string;
+}
+
+export interface Renewed extends IssuedTokens {
+  /** Of the ID token; null when there was none. */
+  subject: string | null;
+  claims: IdentityClaims;
 }
 
 /** The OpenID provider, seen from our web client. Nothing is asked of it before it is needed. */
@@ -41,9 +55,24 @@ export interface ProviderClient {
   authorizationUrl(attempt: Attempt, loginHint: string | null): Promise<string>;
   /** Turns the callback into who signed in. */
   finish(callback: URL, attempt: Attempt): Promise<SignedIn>;
+  /**
+   * Fresh tokens for a session.
+   * @throws SessionOverError, DomainError `provider_unavailable`, SignInRefusedError for any other answer
+   */
+  renew(refreshToken: string): Promise<Renewed>;
+  /** Where a browser ends the provider's session too, and comes back from; null when the provider has no such place. */
+  endSessionUrl(leaving: { idToken: string | null; returnTo: string; state: string }): Promise<string | null>;
+  /**
+   * Ends the provider's session without a browser.
+   * @throws DomainError `provider_unavailable`, SignInRefusedError
+   */
+  endSession(refreshToken: string): Promise<void>;
   /** The provider's public keys, as it answers them. */
   fetchKeys(): Promise<unknown>;
 }
+
+/** The provider will renew this session no more (RFC 6749 §5.2 `invalid_grant`). */
+export class SessionOverError extends Error {}
 
 /** The sign-in was refused or broken off at the provider, or its answer does not fit; `reason` is fit for the log. */
 export class SignInRefusedError extends Error {
@@ -77,7 +106,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   let underWay: Promise<openid.Configuration> | null = null;
   let failedAtMs = Number.NEGATIVE_INFINITY;
 
-  const fetch = async (url: string, init: openid.CustomFetchOptions): Promise<Response> => {
+  const fetch = async (url: string, init: OutboundInit): Promise<Response> => {
     const answer = await options.fetch(url, init);
     if (answer.status >= 500) throw new OutboundError(`the sign-in service answered ${answer.status}`);
     return answer;
@@ -143,10 +172,58 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
           const userinfo = await openid.fetchUserInfo(config, tokens.access_token, idToken.sub);
           claims = { ...IdentityClaims.parse(userinfo), ...dropAbsent(claims) };
         }
-        return { subject: idToken.sub, claims, accessToken: tokens.access_token };
+        return { subject: idToken.sub, claims, ...issued(tokens) };
       } catch (error) {
-        if (isUnreachable(error)) throw unavailable(error);
-        throw new SignInRefusedError(reasonOf(error), error);
+        throw asRefusal(error);
+      }
+    },
+
+    async renew(refreshToken) {
+      const config = await configuration();
+      try {
+        const tokens = await openid.refreshTokenGrant(config, refreshToken);
+        const idToken = tokens.claims();
+        return { subject: idToken?.sub ?? null, claims: IdentityClaims.parse(idToken ?? {}), ...issued(tokens) };
+      } catch (error) {
+        if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') {
+          throw new SessionOverError('the provider ended the session', { cause: error });
+        }
+        throw asRefusal(error);
+      }
+    },
+
+    async endSessionUrl({ idToken, returnTo, state }) {
+      const config = await configuration();
+      if (config.serverMetadata().end_session_endpoint === undefined) return null;
+      return openid.buildEndSessionUrl(config, {
+        post_logout_redirect_uri: returnTo,
+        state,
+        // Without it the provider asks the person whether they mean it.
+        ...(idToken === null ? {} : { id_token_hint: idToken }),
+      }).href;
+    },
+
+    async endSession(refreshToken) {
+      const config = await configuration();
+      const { end_session_endpoint } = config.serverMetadata();
+      try {
+        if (end_session_endpoint !== undefined && options.clientSecret !== null) {
+          // Keycloak's own: a refresh token posted to the end-session endpoint ends its session without a browser.
+          const answer = await fetch(end_session_endpoint, {
+            method: 'POST',
+            headers: { accept: 'application/json' },
+            body: new URLSearchParams({
+              client_id: options.clientId,
+              client_secret: options.clientSecret,
+              refresh_token: refreshToken,
+            }),
+          });
+          if (answer.status === 204) return;
+        }
+        // Elsewhere the best there is: RFC 7009 ends the grant, and with many providers the session.
+        await openid.tokenRevocation(config, refreshToken);
+      } catch (error) {
+        throw asRefusal(error);
       }
     },
 
@@ -158,6 +235,19 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
       return answer.json();
     },
   };
+}
+
+function issued(tokens: openid.TokenEndpointResponse): IssuedTokens {
+  return {
+    accessToken: tokens.access_token,
+    refreshToken: tokens.refresh_token ?? null,
+    idToken: tokens.id_token ?? null,
+    expiresIn: tokens.expires_in ?? null,
+  };
+}
+
+function asRefusal(error: unknown): Error {
+  return isUnreachable(error) ? unavailable(error) : new SignInRefusedError(reasonOf(error), error);
 }
 
 /** In the form where the provider says it takes that: in the header providers disagree about escaping. */

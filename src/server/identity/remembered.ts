@@ -43,6 +43,7 @@ export function createRemembered(events: EventBus): Remembered {
 
   events.on('access.ended', ({ user_id }) => forget(user_id));
   events.on('role.changed', ({ user_id }) => forget(user_id));
+  events.on('session.role_changed', ({ user_id }) => forget(user_id));
 
   return {
     get revision() {

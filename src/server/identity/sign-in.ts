@@ -1,5 +1,6 @@
 import { createSession, endSession } from '#domain/accounts/sessions.ts';
 import { LOCAL_ISSUER, ensureUser } from '#domain/accounts/ensure-user.ts';
+import { openProviderTokens, sealProviderTokens } from '#domain/accounts/provider-sessions.ts';
 import { ATTEMPT_LIFE, beginLoginAttempt, takeLoginAttempt } from '#domain/accounts/login-attempts.ts';
 import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
 import { logout as logoutEndpoint } from '#contract/accounts.ts';
@@ -8,9 +9,13 @@ import { DomainError } from '#domain/errors.ts';
 import { epochSeconds } from '#domain/ports.ts';
 import { sendProblem } from '../http/problem.ts';
 import { hashSecret } from '../ids.ts';
+import { readAccessToken } from './access-token.ts';
 import { canonicalAddress, safeReturnTo } from './origins.ts';
 import { messagePage, sendPageTo } from './pages.ts';
+import { atMost } from './patience.ts';
 import { SignInRefusedError } from './provider-client.ts';
+import { renewalDueAt } from './session-keeper.ts';
+import type { ProviderTokens } from '#domain/accounts/provider-sessions.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Cookies } from './cookies.ts';
 import type { ProviderClient, SignedIn } from './provider-client.ts';
@@ -20,6 +25,10 @@ import type { Request, Response, Router } from 'express';
 export const LOGIN_PATH = '/api/v1/auth/login';
 export const CALLBACK_PATH = '/api/v1/auth/callback';
 const LOGOUT_PATH = `/api/v1${logoutEndpoint.path}`;
+/** Where a browser that signed out ends up: the client's own page. */
+const SIGNED_OUT_PATH = '/login';
+/** How long a sign-out waits for the provider; ours is over by then. */
+const PATIENCE_MS = 2_000;
 
 interface Parts {
   ctx: Ctx;
@@ -80,9 +89,16 @@ async function callback(parts: Parts, req: Request, res: Response): Promise<void
 }
 
 /** Makes sure of the person and gives this browser a new session; whatever it had before ends. */
-async function openSession(parts: Parts, req: Request, { subject, claims, accessToken }: SignedIn): Promise<string> {
+async function openSession(parts: Parts, req: Request, signedIn: SignedIn): Promise<string> {
   const { ctx, cookies, userIssuer } = parts;
-  const access = await readAccessToken(parts, accessToken, subject);
+  const { subject, claims } = signedIn;
+  const access = await readAccessToken(parts, signedIn.accessToken, subject);
+  if (access === 'unavailable') {
+    // Without its roles a guest would be let in as more.
+    throw new DomainError('provider_unavailable', 'The sign-in service cannot be reached right now. Try again.', {
+      retryAfter: 10,
+    });
+  }
   const role = roleFromClaims((access?.realm_access ?? claims.realm_access)?.roles);
   const isLocal = userIssuer === LOCAL_ISSUER;
   const user = await ensureUser(ctx, {
@@ -107,41 +123,90 @@ async function openSession(parts: Parts, req: Request, { subject, claims, access
     // A provider that does not say when the person proved themselves has them do so now, as far as anybody knows.
     auth_time: claims.auth_time ?? access?.auth_time ?? epochSeconds(ctx.clock),
     replaces_secret_hash: before === null ? null : hashSecret(before),
+    ...(isLocal ? {} : keptTokens(ctx, user.id, signedIn, access)),
   });
   return secret;
 }
 
-/** Keycloak puts roles into the access token alone. One we cannot read (opaque, lightweight) simply tells nothing. */
-async function readAccessToken(
-  { ctx, verifyToken }: Parts,
-  token: string,
-  subject: string,
-): Promise<AccessClaims | null> {
+/** What an outside provider's session needs to be renewed and ended, sealed. */
+function keptTokens(ctx: Ctx, user_id: string, signedIn: SignedIn, access: AccessClaims | null) {
+  return {
+    ...sealProviderTokens(ctx.secrets, user_id, {
+      refresh_token: signedIn.refreshToken,
+      id_token: signedIn.idToken,
+    }),
+    refresh_due_at: signedIn.refreshToken === null ? null : renewalDueAt(ctx, access, signedIn.expiresIn),
+  };
+}
+
+/**
+ * Ends the session here, then at an outside provider: a browser's form is sent on there with 303 and comes back to `/login`;
+ * a program gets 204 once the provider was told, or has let us wait 2 s.
+ */
+async function logout(parts: Parts, req: Request, res: Response): Promise<void> {
+  const { ctx, cookies, publicUrl, authenticate } = parts;
+  const isForm = req.accepts(['json', 'html']) === 'html';
+  res.setHeader('cache-control', 'private, no-store');
   try {
-    const claims = await verifyToken(token);
-    return claims.sub === subject ? claims : null;
+    const { user_id, credential } = await authenticate(req);
+    if (credential.kind !== 'session') {
+      throw new DomainError('unprocessable', 'An access token ends with its own time; sign out where it came from.');
+    }
+    const tokens = await tokensToLeaveWith(parts, { session_id: credential.session_id, user_id });
+    await endSession(ctx, credential.session_id);
+    res.append('set-cookie', cookies.noSession());
+    if (isForm) return res.redirect(303, await addressToLeaveBy(parts, tokens));
+    await atMost(PATIENCE_MS, leaveProvider(parts, tokens));
+    res.status(204).end();
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
-    ctx.log.warn('the access token of a sign-in carries no roles we can read', { code: error.code });
+    const isOver = error instanceof DomainError && error.code === 'unauthenticated';
+    // A cookie that stands for nothing any more is cleared too.
+    if (isOver) res.append('set-cookie', cookies.noSession());
+    if (isOver && isForm) return res.redirect(303, publicUrl + SIGNED_OUT_PATH);
+    if (isForm) sendFailure(ctx, res, error);
+    else sendProblem(ctx, res, error);
+  }
+}
+
+/** What the provider's session is ended with; nothing there is to stop the end of ours. */
+async function tokensToLeaveWith(
+  { ctx, userIssuer }: Parts,
+  session: { session_id: string; user_id: string },
+): Promise<ProviderTokens | null> {
+  if (userIssuer === LOCAL_ISSUER) return null;
+  try {
+    return await openProviderTokens(ctx, session);
+  } catch (error) {
+    ctx.log.error('the stored tokens of a session cannot be read', {}, error);
     return null;
   }
 }
 
-async function logout({ ctx, cookies, authenticate }: Parts, req: Request, res: Response): Promise<void> {
+async function addressToLeaveBy({ ctx, client, publicUrl }: Parts, tokens: ProviderTokens | null): Promise<string> {
+  const home = publicUrl + SIGNED_OUT_PATH;
+  if (tokens === null) return home;
   try {
-    const actor = await authenticate(req);
-    if (actor.credential.kind !== 'session') {
-      throw new DomainError('unprocessable', 'An access token ends with its own time; sign out where it came from.');
-    }
-    await endSession(ctx, actor.credential.session_id);
-    res.append('set-cookie', cookies.noSession());
-    res.setHeader('cache-control', 'private, no-store');
-    res.status(204).end();
+    const leaving = { idToken: tokens.id_token, returnTo: home, state: ctx.ids.secret() };
+    return (await client.endSessionUrl(leaving)) ?? home;
   } catch (error) {
-    // A cookie that stands for nothing any more is cleared too.
-    if (error instanceof DomainError && error.code === 'unauthenticated') res.append('set-cookie', cookies.noSession());
-    sendProblem(ctx, res, error);
+    ctx.log.warn('the sign-in service was not told of a sign-out', { reason: reasonOfFailure(error) });
+    return home;
   }
+}
+
+/** Ends the provider's session; never rejects. */
+async function leaveProvider({ ctx, client }: Parts, tokens: ProviderTokens | null): Promise<void> {
+  if (tokens === null || tokens.refresh_token === null) return;
+  try {
+    await client.endSession(tokens.refresh_token);
+  } catch (error) {
+    ctx.log.warn('the sign-in service was not told of a sign-out', { reason: reasonOfFailure(error) });
+  }
+}
+
+function reasonOfFailure(error: unknown): string {
+  if (error instanceof SignInRefusedError) return error.reason;
+  return error instanceof DomainError ? error.code : error instanceof Error ? error.name : 'unknown';
 }
 
 /** Runs a step of signing in; whatever goes wrong becomes a page a person can read, with a way to try again. */
@@ -150,30 +215,35 @@ async function withPages({ ctx }: Parts, req: Request, res: Response, step: () =
     await step();
   } catch (error) {
     if (req.accepts(['html', 'json']) === 'json') return sendProblem(ctx, res, asDomainError(error));
-    const shown = asDomainError(error);
-    if (shown instanceof DomainError) {
-      if (error instanceof SignInRefusedError) ctx.log.warn('a sign-in was refused', { reason: error.reason });
-      if (shown.retryAfter !== undefined) res.setHeader('retry-after', String(shown.retryAfter));
-      const { status, title } = PROBLEMS[shown.code];
-      sendPageTo(
-        res,
-        status,
-        messagePage({ title, text: shown.message, code: shown.code, action: { href: LOGIN_PATH, label: 'Try again' } }),
-      );
-      return;
-    }
-    ctx.log.error('a sign-in failed', {}, error);
-    const { status, title } = PROBLEMS.internal;
+    sendFailure(ctx, res, error);
+  }
+}
+
+/** A page that says what went wrong, with a way to try again. */
+function sendFailure(ctx: Ctx, res: Response, error: unknown): void {
+  const shown = asDomainError(error);
+  if (shown instanceof DomainError) {
+    if (error instanceof SignInRefusedError) ctx.log.warn('a sign-in was refused', { reason: error.reason });
+    if (shown.retryAfter !== undefined) res.setHeader('retry-after', String(shown.retryAfter));
+    const { status, title } = PROBLEMS[shown.code];
     sendPageTo(
       res,
       status,
-      messagePage({
-        title,
-        text: 'Signing in failed because of a mistake in the server.',
-        action: { href: LOGIN_PATH, label: 'Try again' },
-      }),
+      messagePage({ title, text: shown.message, code: shown.code, action: { href: LOGIN_PATH, label: 'Try again' } }),
     );
+    return;
   }
+  ctx.log.error('a sign-in failed', {}, error);
+  const { status, title } = PROBLEMS.internal;
+  sendPageTo(
+    res,
+    status,
+    messagePage({
+      title,
+      text: 'Signing in or out failed because of a mistake in the server.',
+      action: { href: LOGIN_PATH, label: 'Try again' },
+    }),
+  );
 }
 
 function asDomainError(error: unknown): unknown {

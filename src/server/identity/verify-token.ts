@@ -7,10 +7,11 @@ import type { Clock, Log } from '#domain/ports.ts';
 import type { JWTVerifyGetKey } from 'jose';
 
 /** Longer than any real access token; checked before anything is decoded. */
-const MAX_TOKEN_BYTES = 16 * 1024;
-const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-const EXP_TOLERANCE_S = 5;
-const IAT_TOLERANCE_S = 60;
+export const MAX_TOKEN_BYTES = 16 * 1024;
+/** What tokens of the provider may be signed with: never `none`, never a shared secret. */
+export const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+export const EXP_TOLERANCE_S = 5;
+export const IAT_TOLERANCE_S = 60;
 /** Verified tokens kept until they end; beyond it the oldest is verified again. */
 const KEPT = 5000;
 
