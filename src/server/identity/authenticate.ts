@@ -11,7 +11,7 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Cookies } from './cookies.ts';
 import type { Door } from './origins.ts';
-import type { Remembered } from './remembered.ts';
+import type { Answer, Remembered } from './remembered.ts';
 import type { AccessClaims } from './verify-token.ts';
 
 /** What a personal API token looks like: an access token never begins so. */
@@ -44,7 +44,7 @@ const disabled = () => new DomainError('account_disabled', 'This account has bee
 export function createAuthenticator(parts: Parts): Authenticator {
   const { ctx, cookies, remembered } = parts;
 
-  async function byAccessToken(token: string): Promise<Actor> {
+  async function byAccessToken(token: string): Promise<Answer> {
     const claims = await parts.verifyToken(token);
     const provider_role = parts.hasProviderRoles ? roleFromClaims(claims.realm_access?.roles) : null;
     const user = await ensureUser(ctx, {
@@ -72,47 +72,41 @@ export function createAuthenticator(parts: Parts): Authenticator {
     if ((await revokedTokens(ctx.db, [issued]))(issued)) {
       throw new DomainError('unauthenticated', 'This access token was ended by signing out.');
     }
-    return actor;
+    return { actor, ends_at: claims.exp };
   }
 
-  async function byApiToken(token: string): Promise<Actor> {
+  async function byApiToken(token: string): Promise<Answer> {
     const found = await useApiToken(ctx, hashSecret(token));
     if (found === null) throw new DomainError('unauthenticated', 'This API token is not known here, or was revoked.');
     const { is_active, ...actor } = found;
     if (!is_active) throw disabled();
-    return actor;
+    const { credential } = actor;
+    return { actor, ends_at: credential.kind === 'api_token' ? credential.expires_at : null };
   }
 
-  async function bySession(secret: string): Promise<Actor> {
+  async function bySession(secret: string): Promise<Answer> {
     let found = await useSession(ctx, hashSecret(secret));
-    const isDue = found?.refresh_due_at != null && found.refresh_due_at <= epochSeconds(ctx.clock);
+    const due_at = found?.refresh_due_at ?? null;
+    const isDue = due_at !== null && due_at <= epochSeconds(ctx.clock);
     if (parts.renew !== null && isDue && found?.credential.kind === 'session') {
       await parts.renew(found.credential.session_id);
       // It may be over now, or stand for another role.
       found = await useSession(ctx, hashSecret(secret));
     }
     if (found === null) throw new DomainError('unauthenticated', 'This session is over. Sign in again.');
-    const { is_active, refresh_due_at: _due, ...actor } = found;
+    const { is_active, refresh_due_at, ...actor } = found;
     if (!is_active) throw disabled();
-    return actor;
+    return { actor, ends_at: parts.renew === null ? null : refresh_due_at };
   }
 
-  async function remember(secret: string, find: (secret: string) => Promise<Actor>): Promise<Actor> {
+  async function remember(secret: string, find: (secret: string) => Promise<Answer>): Promise<Actor> {
     const key = hashSecret(secret);
-    const known = remembered.find(key);
-    if (known !== null && !isOver(known)) return known;
+    const known = remembered.find(key, ctx.clock.nowMs());
+    if (known !== null) return known;
     const askedAt = remembered.revision;
-    const actor = await find(secret);
-    remembered.keep(key, actor, askedAt);
-    return actor;
-  }
-
-  function isOver({ credential }: Actor): boolean {
-    return (
-      credential.kind !== 'session' &&
-      credential.expires_at !== null &&
-      credential.expires_at * 1000 <= ctx.clock.nowMs()
-    );
+    const answer = await find(secret);
+    remembered.keep(key, answer, askedAt);
+    return answer.actor;
   }
 
   function authenticateToken(token: string): Promise<Actor> {

@@ -26,7 +26,6 @@ import { createSessionKeeper } from './session-keeper.ts';
 import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
-import type { UsedSession } from '#domain/accounts/sessions.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { OutboundFetch } from '../outbound.ts';
 import type { Door } from './origins.ts';

@@ -9,20 +9,28 @@ const FRESH_MS = 250;
 /** Callers remembered at once; beyond it the one remembered longest is asked about again. */
 const KEPT = 10_000;
 
+export interface Answer {
+  actor: Actor;
+  ends_at: number | null;
+}
+
 /** Who stands behind a credential, remembered for a moment; what this process itself changes counts at once. */
 export interface Remembered {
   /** Rises whenever anybody's access ends or changes: whoever was looked at before is to be looked at again. */
   readonly revision: number;
-  /** @param key a hash of the credential */
-  find(key: string): Actor | null;
-  /** Keeps an answer, unless something has changed since `revision`, when it was asked for. */
-  keep(key: string, actor: Actor, revision: number): void;
+  /** @param key a hash of the credential; `nowMs` is the time by which credentials end */
+  find(key: string, nowMs: number): Actor | null;
+  /**
+   * Keeps an answer, unless something has changed since `revision`, when it was asked for. `ends_at` (epoch seconds, null:
+   * never) is when it has to be asked again at the latest.
+   */
+  keep(key: string, answer: Answer, revision: number): void;
   /** Another process changed something about this person. */
   forget(user_id: string): void;
 }
 
 export function createRemembered(events: EventBus): Remembered {
-  const kept = new Map<string, { actor: Actor; untilMs: number }>();
+  const kept = new Map<string, Answer & { untilMs: number }>();
   const keysOf = new Map<string, Set<string>>();
   let revision = 0;
 
@@ -49,23 +57,24 @@ export function createRemembered(events: EventBus): Remembered {
     get revision() {
       return revision;
     },
-    find(key) {
+    find(key, nowMs) {
       const found = kept.get(key);
       if (found === undefined) return null;
+      const isOver = found.ends_at !== null && found.ends_at * 1000 <= nowMs;
       // Wall time may jump; this clock does not.
-      if (performance.now() < found.untilMs) return found.actor;
+      if (!isOver && performance.now() < found.untilMs) return found.actor;
       drop(key);
       return null;
     },
-    keep(key, actor, askedAt) {
+    keep(key, answer, askedAt) {
       if (askedAt !== revision) return;
       if (kept.size >= KEPT) {
         const oldest = kept.keys().next();
         if (!oldest.done) drop(oldest.value);
       }
-      kept.set(key, { actor, untilMs: performance.now() + FRESH_MS });
-      const keys = keysOf.get(actor.user_id) ?? new Set();
-      keysOf.set(actor.user_id, keys.add(key));
+      kept.set(key, { ...answer, untilMs: performance.now() + FRESH_MS });
+      const { user_id } = answer.actor;
+      keysOf.set(user_id, (keysOf.get(user_id) ?? new Set()).add(key));
     },
     forget,
   };
