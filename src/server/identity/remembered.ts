@@ -13,7 +13,7 @@ const KEPT = 10_000;
 export interface Remembered {
   /** Rises whenever anybody's access ends or changes: whoever was looked at before is to be looked at again. */
   readonly revision: number;
-  /** @param key a hash of the credential */
+  /** @param key the kind of credential and a hash of it */
   find(key: string): Actor | null;
   /** Keeps an answer, unless something has changed since `revision`, when it was asked for. */
   keep(key: string, actor: Actor, revision: number): void;
