@@ -1,5 +1,5 @@
 import { revokedTokens } from '#domain/accounts/accounts.queries.ts';
-import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
+import { endsAtMs, roleFromClaims } from '#domain/accounts/accounts.rules.ts';
 import { ensureUser } from '#domain/accounts/ensure-user.ts';
 import { useSession } from '#domain/accounts/sessions.ts';
 import { useApiToken } from '#domain/accounts/use-api-token.ts';
@@ -106,11 +106,7 @@ export function createAuthenticator(parts: Parts): Authenticator {
   }
 
   function isOver({ credential }: Actor): boolean {
-    return (
-      credential.kind !== 'session' &&
-      credential.expires_at !== null &&
-      credential.expires_at * 1000 <= ctx.clock.nowMs()
-    );
+    return endsAtMs(credential) <= ctx.clock.nowMs();
   }
 
   function authenticateToken(token: string): Promise<Actor> {
