@@ -20,7 +20,7 @@ describe.each(DIALECTS)('rights in an open list on $name', (dialect) => {
   let ctx: TestCtx;
   let ana: Actor;
   let ben: Actor;
-  let client = 4_300_000_000;
+  let client = 4_294_000_000;
   /** What the next answer of the database has to wait for, or that it does not come. */
   let hold: ((number: number) => Promise<void>) | null = null;
   let answers = 0;

@@ -26,7 +26,7 @@ describe.each(DIALECTS)('another process on $name', (dialect) => {
   let elsewhere: Ctx;
   let second: Database<Schema> | null = null;
   let track_id: string;
-  let clients = 4_100_000_000;
+  let clients = 4_294_000_000;
   beforeAll(async () => {
     world = await openWorld(dialect);
     const { file } = world.database;

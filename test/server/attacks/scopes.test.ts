@@ -36,7 +36,7 @@ describe.each(DIALECTS)('scopes on $name', (dialect) => {
   let ben: Someone;
   let track_id: string;
   let list: string;
-  let client = 4_200_000_000;
+  let client = 4_294_000_000;
   /** Which of the contract's addresses this server has. */
   let served: Set<string>;
   beforeAll(async () => {
