@@ -1,6 +1,6 @@
 /** Rights that change while somebody has a list open, seen from the registry of rooms. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import * as Y from 'yjs';
+import type * as Y from 'yjs';
 import { metaOf } from '#contract/playlist-doc.ts';
 import { createPlaylist } from '#domain/playlists/create-playlist.ts';
 import { createPlaylistRooms } from '#rooms/playlist/registry.ts';
