@@ -532,4 +532,15 @@ describe.each(DIALECTS)('ending access on $name', (dialect) => {
     expect(await again.answer).toMatch(/^44.*account_disabled/);
     again.ws.terminate();
   });
+
+  test('[GW28] the public list of somebody who is locked out closes to those who only read it', async () => {
+    const host = await world.someone('host', { roles: [] });
+    const { id } = await host.rest.post<{ id: string }>('/playlists', { name: 'Open', is_public: true });
+    const reader = await rawPlaylist(world, id, ben.token);
+    await reader.heard(1);
+    await disableUser(world.server.ctx, { username: host.username });
+    expect(await reader.closed).toBe(4403);
+    const again = await rawPlaylist(world, id, ben.token);
+    expect(await again.closed).toBe(4404);
+  });
 });

@@ -14,7 +14,7 @@ export type Shown =
   /** What is attacked is not built yet. */
   | { reason: string; issue: string }
   /** Being written in another part of the same work. */
-  | { pending: 'limits' | 'admin' | 'local' | 'keycloak' };
+  | { pending: 'limits' | 'admin' | 'keycloak' };
 
 const of = (file: string, ...titles: string[]): NamedTest[] => titles.map((title) => ({ file, title }));
 
@@ -310,22 +310,53 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(OUTSIDE, '[ID11] another subject of the same name and e-mail is another person'),
       ],
     },
-    { pending: 'local' },
   ],
-  F6: [{ pending: 'local' }],
+  F6: [
+    {
+      by: [
+        ...of(
+          'domain/accounts/accounts.rules.test.ts',
+          '[F6] each of fifty lookalikes is refused beside the name it looks like: as a spelling, or as taken',
+          '[ID73] %s would be taken for a reserved name',
+          '[ID21] reserved names are refused, an office only to whoever does not hold it',
+        ),
+        ...of(
+          'domain/accounts/passwords.test.ts',
+          '[F6] of fifty pairs that look alike, the second is refused as taken or as a spelling, and makes nobody',
+        ),
+      ],
+    },
+  ],
   F7: [
     {
-      by: of(
-        EMBEDDED,
-        '[ID6] the provider offers nothing but the code flow with PKCE for our one client',
-        '[ID7] keys are made once, readable by the owner alone, and differ between installations',
-        '[ID16] the link makes the administrator once, and a restart keeps keys and sessions',
-      ),
+      by: [
+        ...of(
+          EMBEDDED,
+          '[ID6] the provider offers nothing but the code flow with PKCE for our one client',
+          '[ID7] keys are made once, readable by the owner alone, and differ between installations',
+        ),
+        ...of(
+          'server/first-start.test.ts',
+          '[F7] two have no secret in common, and keep theirs where only the owner reads',
+          '[F7] no registration, no development pages; the link makes one account; a restart keeps keys and sessions',
+          '[F7] of two people with the link at once, one becomes the administrator',
+        ),
+        ...of(ACCOUNTS, '[ID15] the stored hash is an argon2id PHC string of its own salt'),
+        ...of(EMBEDDED, '[ID4] after five failures each further try waits longer; another name is not held up'),
+      ],
     },
-    { pending: 'local' },
   ],
   F8: [{ pending: 'keycloak' }],
-  G1: [{ pending: 'admin' }],
+  G1: [
+    {
+      by: of(
+        'domain/accounts/second-factor.test.ts',
+        '[G1] the secret and the recovery codes are nowhere in the database as they are',
+        '[G1] secrets swapped between two rows open neither account, and one changed byte opens nothing',
+      ),
+    },
+    { pending: 'admin' },
+  ],
   G2: [{ reason: 'no integration keeps a token yet', issue: 'integrations' }],
   G3: [
     {
