@@ -1,4 +1,4 @@
-import { isEnded } from '#domain/accounts/accounts.rules.ts';
+import { endsAtMs, isEnded } from '#domain/accounts/accounts.rules.ts';
 import type { Role } from '#contract/accounts.ts';
 import type { SessionEndReason } from '#contract/presence.ts';
 import type { EndedAccess } from '#domain/accounts/accounts.rules.ts';
@@ -17,6 +17,8 @@ export interface Connection {
   isGateway: boolean;
   /** Tells the reason and closes; nothing is taken from or sent to it afterwards. */
   end(reason: EndReason): void;
+  /** Resolves once what it sent before this moment is taken or refused. */
+  settled(): Promise<void>;
 }
 
 /** Every open socket by person, so that revocation is one call for both protocols. */
@@ -24,22 +26,40 @@ export interface Connections {
   /** @returns a function that forgets the connection */
   add(connection: Connection): () => void;
   all(): Connection[];
-  /** Ends the sockets that came by what ended. */
-  end(user_id: string, which: EndedAccess, reason: EndReason): void;
-  /** A stored role counts from the next message, unless a provider named one. */
-  setRole(user_id: string, role: Role): void;
-  /** What the provider names for a session counts from the next message of its sockets. */
-  setSessionRole(change: { user_id: string; session_id: string; role: Role; provider_role: Role | null }): void;
+  /** Ends the sockets that came by what ended; resolves once nothing they sent can take effect any more. */
+  end(user_id: string, which: EndedAccess, reason: EndReason): Promise<void>;
+  /** A stored role counts from the next message, unless a provider named one; resolves once no earlier message is under way. */
+  setRole(user_id: string, role: Role): Promise<void>;
+  /** What the provider names for a session counts from the next message of its sockets; resolves as `setRole` does. */
+  setSessionRole(change: {
+    user_id: string;
+    session_id: string;
+    role: Role;
+    provider_role: Role | null;
+  }): Promise<void>;
   /** Extends every socket of the same person and provider session to the new token's end. */
   refresh(actor: Actor): void;
-  /** Ends what one device has open. */
-  endDevice(user_id: string, device_id: string): void;
+  /** Ends what one device has open; resolves as `end` does. */
+  endDevice(user_id: string, device_id: string): Promise<void>;
   of(user_id: string): Connection[];
   endAll(reason: EndReason): void;
 }
 
 /** Timers hold at most 2^31-1 ms. */
 const LONGEST_TIMER_MS = 2_147_483_647;
+/** The longest a message may be under way: what the database or a provider is given. Who ends access waits no longer. */
+const SETTLE_MS = 5_000;
+
+/** Waits for what these have under way: a message that was in before the end is stored before its answer, or not at all. */
+async function allSettled(connections: readonly Connection[]): Promise<void> {
+  if (connections.length === 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SETTLE_MS);
+  });
+  await Promise.race([Promise.all(connections.map((connection) => connection.settled())), patience]);
+  clearTimeout(timer);
+}
 
 export function createConnections(clock: Clock): Connections {
   const byUser = new Map<string, Set<Connection>>();
@@ -49,9 +69,8 @@ export function createConnections(clock: Clock): Connections {
   function armExpiry(connection: Connection): void {
     clearTimeout(timers.get(connection));
     timers.delete(connection);
-    const { credential } = connection.actor;
-    if (credential.kind === 'session' || credential.expires_at === null) return;
-    const leftMs = credential.expires_at * 1000 - clock.nowMs();
+    const leftMs = endsAtMs(connection.actor.credential) - clock.nowMs();
+    if (leftMs === Infinity) return;
     const timer = setTimeout(
       () => (leftMs > LONGEST_TIMER_MS ? armExpiry(connection) : connection.end('expired')),
       Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS)),
@@ -76,21 +95,21 @@ export function createConnections(clock: Clock): Connections {
     },
     all: () => [...byUser.values()].flatMap((mine) => [...mine]),
     end(user_id, which, reason) {
-      for (const connection of [...(byUser.get(user_id) ?? [])]) {
-        if (isEnded(connection.actor.credential, which)) connection.end(reason);
-      }
+      const ended = this.of(user_id).filter(({ actor }) => isEnded(actor.credential, which));
+      for (const connection of ended) connection.end(reason);
+      return allSettled(ended);
     },
     setRole(user_id, role) {
-      for (const connection of byUser.get(user_id) ?? []) {
-        if (connection.actor.provider_role === null) connection.actor = { ...connection.actor, role };
-      }
+      const changed = this.of(user_id).filter(({ actor }) => actor.provider_role === null);
+      for (const connection of changed) connection.actor = { ...connection.actor, role };
+      return allSettled(changed);
     },
     setSessionRole({ user_id, session_id, role, provider_role }) {
-      for (const connection of byUser.get(user_id) ?? []) {
-        const { credential } = connection.actor;
-        if (credential.kind !== 'session' || credential.session_id !== session_id) continue;
-        connection.actor = { ...connection.actor, role, provider_role };
-      }
+      const changed = this.of(user_id).filter(
+        ({ actor: { credential } }) => credential.kind === 'session' && credential.session_id === session_id,
+      );
+      for (const connection of changed) connection.actor = { ...connection.actor, role, provider_role };
+      return allSettled(changed);
     },
     refresh(actor) {
       for (const connection of byUser.get(actor.user_id) ?? []) {
@@ -102,9 +121,9 @@ export function createConnections(clock: Clock): Connections {
       }
     },
     endDevice(user_id, device_id) {
-      for (const connection of [...(byUser.get(user_id) ?? [])]) {
-        if (connection.device_id === device_id) connection.end('revoked');
-      }
+      const ended = this.of(user_id).filter((connection) => connection.device_id === device_id);
+      for (const connection of ended) connection.end('revoked');
+      return allSettled(ended);
     },
     of: (user_id) => [...(byUser.get(user_id) ?? [])],
     endAll(reason) {

@@ -31,7 +31,11 @@ export function startFanout(
     await audiences.refreshViewersOf(user_id);
     await playlistRooms.recheckAllOwnedBy(user_id);
   });
-  ctx.events.on('access.ended', ({ user_id, which, reason }) => connections.end(user_id, which, reason));
+  ctx.events.on('access.ended', async ({ user_id, which, reason }) => {
+    await connections.end(user_id, which, reason);
+    // The public lists of somebody who is locked out are not shown any more.
+    if (which.kind === 'everything') await playlistRooms.recheckAllOwnedBy(user_id);
+  });
   ctx.events.on('device.forgotten', ({ user_id, device_id }) => connections.endDevice(user_id, device_id));
   ctx.events.on('role.changed', ({ user_id, role }) => connections.setRole(user_id, role));
   ctx.events.on('session.role_changed', (change) => connections.setSessionRole(change));

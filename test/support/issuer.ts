@@ -35,8 +35,9 @@ export interface TestIssuer {
   clientId: string;
   clientSecret: string;
   audience: string;
-  /** While true every request is answered with 503. */
+  /** While true every request is answered with `downStatus`, and without what was asked for. */
   down: boolean;
+  downStatus: number;
   /** Milliseconds every answer waits. */
   slow: number;
   /** Who the authorization endpoint signs in, without asking. */
@@ -48,6 +49,8 @@ export interface TestIssuer {
   /** Keeps the `iss` parameter of the callback, or lies in it. */
   callbackIssuer: string;
   jwksFetches: number;
+  /** Of any kind. */
+  requests: number;
   /** Sessions the issuer keeps: by refresh token. It is taken once, as with Keycloak's rotation. */
   sessions: Map<string, IssuedPerson>;
   /** How often a refresh token was sent. */
@@ -103,9 +106,10 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
     };
     const answer = async (): Promise<void> => {
       const url = new URL(req.url ?? '/', issuer.url);
+      issuer.requests++;
       if (url.pathname === '/jwks') issuer.jwksFetches++;
       if (issuer.slow > 0) await new Promise((resolve) => setTimeout(resolve, issuer.slow));
-      if (issuer.down) return send(503, { error: 'temporarily_unavailable' });
+      if (issuer.down) return send(issuer.downStatus, { error: 'temporarily_unavailable' });
       switch (url.pathname) {
         case '/.well-known/openid-configuration':
           return send(200, {
@@ -241,12 +245,14 @@ export async function startIssuer(options: { nowMs?: () => number } = {}): Promi
     clientSecret: randomBytes(16).toString('hex'),
     audience: 'stepheybot-music',
     down: false,
+    downStatus: 503,
     slow: 0,
     person: { sub: 'sub-of-ana', username: 'ana', email: 'ana@example.org', name: 'Ana', roles: ['user'] },
     authorizationError: null,
     idTokenClaims: {},
     callbackIssuer: url,
     jwksFetches: 0,
+    requests: 0,
     sessions: new Map(),
     refreshes: 0,
     refreshError: null,

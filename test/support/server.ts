@@ -6,7 +6,7 @@ import path from 'node:path';
 import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
 import { createLog } from '#server/log.ts';
-import type { Clock } from '#domain/ports.ts';
+import type { Clock, Log } from '#domain/ports.ts';
 import type { RunningServer } from '#server/create-server.ts';
 import type { TestDatabase } from './dialects.ts';
 import type { TestIssuer } from './issuer.ts';
@@ -49,11 +49,16 @@ function settings(folders: Folders, issuer: TestIssuer | null): Record<string, s
 /** A server in this process. */
 export async function startServer(
   folders: Folders,
-  { issuer = null, database, clock }: { issuer?: TestIssuer | null; database?: TestDatabase; clock?: Clock } = {},
+  {
+    issuer = null,
+    database,
+    clock,
+    log = createLog('error'),
+  }: { issuer?: TestIssuer | null; database?: TestDatabase; clock?: Clock; log?: Log } = {},
 ): Promise<RunningServer> {
   return createServer({
     config: readConfig(settings(folders, issuer)),
-    log: createLog('error'),
+    log,
     ...(database === undefined ? {} : { database }),
     ...(clock === undefined ? {} : { clock }),
   });

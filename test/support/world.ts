@@ -7,6 +7,7 @@ import { restClient } from './clients.ts';
 import { startIssuer } from './issuer.ts';
 import { makeFolders, startServer } from './server.ts';
 import type { Me } from '#contract/accounts.ts';
+import type { Log } from '#domain/ports.ts';
 import type { RunningServer } from '#server/create-server.ts';
 import type { Rest } from './clients.ts';
 import type { TestDatabase, TestDialect } from './dialects.ts';
@@ -33,11 +34,11 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function openWorld(dialect: TestDialect): Promise<World> {
+export async function openWorld(dialect: TestDialect, { log }: { log?: Log } = {}): Promise<World> {
   const issuer = await startIssuer();
   const folders = makeFolders();
   const database = await dialect.open();
-  let server = await startServer(folders, { issuer, database });
+  let server = await startServer(folders, { issuer, database, ...(log === undefined ? {} : { log }) });
   const world: World = {
     server,
     url: server.url,
@@ -71,7 +72,7 @@ export async function openWorld(dialect: TestDialect): Promise<World> {
     },
     async restart() {
       await server.stop();
-      server = await startServer(folders, { issuer, database });
+      server = await startServer(folders, { issuer, database, ...(log === undefined ? {} : { log }) });
       world.server = server;
       world.url = server.url;
     },

@@ -108,8 +108,11 @@ export async function touchApiToken(trx: Trx, token_id: string, last_used_at: nu
   await trx.updateTable('api_tokens').set({ last_used_at }).where('id', '=', token_id).execute();
 }
 
-/** Longer than any access token lives: after it a revocation has nothing left to refuse. */
-const REVOCATION_LIFE = 24 * 3600;
+/**
+ * Seconds a revocation is kept. How long its tokens live is the provider's to say (some give programs tokens for a year), and a
+ * revoked one must not wake up when its row is swept.
+ */
+const REVOCATION_LIFE = 400 * 24 * 3600;
 
 /** From now on refuses access tokens issued until now: of a provider's session, or all of a person. */
 export async function revokeAccessTokens(

@@ -37,6 +37,11 @@ export function isEnded(credential: Credential, which: EndedAccess): boolean {
   }
 }
 
+/** When a credential is over by itself, in epoch milliseconds: a session goes on with its use. */
+export function endsAtMs(credential: Credential): number {
+  return credential.kind === 'session' ? Infinity : (credential.expires_at ?? Infinity) * 1000;
+}
+
 /** Names that would read as the server speaking, or as nobody. */
 const RESERVED = new Set(
   (

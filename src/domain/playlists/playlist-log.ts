@@ -16,14 +16,15 @@ export interface LoadedLog {
   clients: Map<number, string>;
 }
 
+/** Whether a list has not been deleted. */
+export async function isListThere(ctx: Ctx, playlist_id: string): Promise<boolean> {
+  const row = await ctx.db.selectFrom('user_playlists').select('id').where('id', '=', playlist_id).executeTakeFirst();
+  return row !== undefined;
+}
+
 /** All that is stored of a playlist's document. @throws DomainError not_found */
 export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog> {
-  const exists = await ctx.db
-    .selectFrom('user_playlists')
-    .select('id')
-    .where('id', '=', playlist_id)
-    .executeTakeFirst();
-  if (exists === undefined) throw notFound('playlist');
+  if (!(await isListThere(ctx, playlist_id))) throw notFound('playlist');
   const rows = await ctx.db
     .selectFrom('playlist_updates')
     .select(['seq', 'bytes'])

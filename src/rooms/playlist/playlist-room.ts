@@ -1,8 +1,8 @@
 import * as Y from 'yjs';
 import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
-import { appendUpdate, COMPACT_AFTER_ROWS, compactLog, loadLog } from '#domain/playlists/playlist-log.ts';
+import { appendUpdate, COMPACT_AFTER_ROWS, compactLog, isListThere, loadLog } from '#domain/playlists/playlist-log.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
-import { DomainError } from '#domain/errors.ts';
+import { DomainError, notFound } from '#domain/errors.ts';
 import { canEdit } from '#domain/playlists/playlists.access.ts';
 import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
@@ -31,6 +31,8 @@ export interface Seat {
   leave(): void;
   /** Counts from the next frame; null: not any more. */
   setRole(role: PlaylistRole | null): void;
+  /** Resolves once the turn under way is stored: what was taken before this moment, and nothing later. */
+  settled(): Promise<void>;
 }
 
 /** One live playlist: its document, its connections, its referee and its log. */
@@ -41,6 +43,8 @@ export interface PlaylistRoom {
   peers(): { peer: Peer; seat: Seat }[];
   isEmpty(): boolean;
   closePeers(reason: CloseReason): void;
+  /** As a seat's. */
+  settled(): Promise<void>;
   /** Waits for what is being stored, folds the log when it is long, and frees the document. */
   unload(): Promise<void>;
 }
@@ -111,6 +115,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   const awareness = createAwarenessStates();
   let queue: Work[] = [];
   let running: Promise<void> | null = null;
+  let currentTurn: Promise<void> = Promise.resolve();
   let isClosed = false;
 
   let turn: Turn | null = null;
@@ -310,9 +315,15 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         const works = queue;
         queue = [];
         try {
-          await runTurn(works);
+          const turnDone = runTurn(works);
+          // Whoever waits for it wants to know that it is over, not how.
+          currentTurn = turnDone.catch(() => undefined);
+          await turnDone;
         } catch (error) {
-          breakDown([...works, ...queue], error);
+          isClosed = true;
+          // Deleted while an edit was on its way to it: that is no fault, and nothing to come back for.
+          const isGone = !(await isListThere(ctx, playlist_id).catch(() => true));
+          breakDown([...works, ...queue], isGone ? notFound('playlist') : error, isGone);
           return;
         }
         if (rows > COMPACT_AFTER_ROWS) await compact();
@@ -323,16 +334,16 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     }
   }
 
-  function breakDown(works: readonly Work[], error: unknown): void {
-    ctx.log.error('a playlist could not be stored', { playlist_id }, error);
-    isClosed = true;
+  function breakDown(works: readonly Work[], error: unknown, isGone: boolean): void {
+    if (isGone) ctx.log.info('an edit of a playlist that is deleted', { playlist_id });
+    else ctx.log.error('a playlist could not be stored', { playlist_id }, error);
     queue = [];
     const failure =
       error instanceof DomainError
         ? error
         : new DomainError('unavailable', 'The playlist could not be stored.', { cause: error });
     for (const work of works) if (work.kind === 'edit') work.reject(failure);
-    for (const member of [...members]) member.peer.close('restart');
+    for (const member of [...members]) member.peer.close(isGone ? 'not_found' : 'restart');
     onBroken();
   }
 
@@ -417,6 +428,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           member.role = next;
           if (next === null) peer.close('access_withdrawn');
         },
+        settled: () => currentTurn,
       };
       const member: Member = {
         peer,
@@ -443,6 +455,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     closePeers(reason) {
       for (const member of [...members]) member.peer.close(reason);
     },
+    settled: () => currentTurn,
     async unload() {
       isClosed = true;
       while (running !== null) await running;

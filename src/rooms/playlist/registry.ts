@@ -30,6 +30,7 @@ type Slot =
 
 export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idleMs?: number } = {}): PlaylistRooms {
   const slots = new Map<string, Slot>();
+  const looks = new Map<string, Promise<void>>();
   let revision = 0;
 
   async function roomOf(playlist_id: string): Promise<PlaylistRoom> {
@@ -78,11 +79,32 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
     return slot?.state === 'open' ? slot.room : null;
   }
 
-  async function recheck(playlist_id: string): Promise<void> {
-    revision += 1;
-    for (const { peer, seat } of openRoom(playlist_id)?.peers() ?? []) {
-      seat.setRole(await roleOf(ctx().db, peer.actor().user_id, playlist_id));
+  async function look(playlist_id: string): Promise<void> {
+    const room = openRoom(playlist_id);
+    if (room === null) return;
+    try {
+      for (const { peer, seat } of room.peers()) {
+        seat.setRole(await roleOf(ctx().db, peer.actor().user_id, playlist_id));
+      }
+    } catch (error) {
+      // Who may still be here cannot be told: they come back and are looked at anew.
+      room.closePeers('restart');
+      throw error;
     }
+    // What was taken under an earlier right is stored before whoever withdrew it is answered.
+    await room.settled();
+  }
+
+  /** One look after the other, so that what was read before a change never overrides what was read after it. */
+  function recheck(playlist_id: string): Promise<void> {
+    revision += 1;
+    const before = looks.get(playlist_id) ?? Promise.resolve();
+    const again = () => look(playlist_id);
+    const turn = before.then(again, again);
+    looks.set(playlist_id, turn);
+    return turn.finally(() => {
+      if (looks.get(playlist_id) === turn) looks.delete(playlist_id);
+    });
   }
 
   return {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { REQUESTS } from '#contract/gateway.ts';
 import { line } from '#contract/primitives.ts';
 import { seeDevice } from '#domain/accounts/devices.ts';
+import { endsAtMs } from '#domain/accounts/accounts.rules.ts';
 import { hasScope } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { problemOf } from '../http/problem.ts';
@@ -133,7 +134,7 @@ export function createGateway(): Gateway {
       }
     });
     let settling: Promise<Actor> | null = null;
-    registerEvents(ctx, socket as unknown as Socket, () => settling ?? connection.actor, handlers);
+    connection.settled = registerEvents(ctx, socket as unknown as Socket, () => settling ?? connection.actor, handlers);
     if (identity.revision !== socket.data.revision) {
       // Somebody's access changed since the handshake was looked at, perhaps this one's.
       settling = stillStanding(identity, connection.actor);
@@ -235,23 +236,27 @@ export function createGateway(): Gateway {
       ];
       io.use((socket, next) => {
         const { revision } = identity;
-        whoIs(socket, identity).then(
-          ({ actor, device }) => {
+        whoIs(socket, identity)
+          .then(({ actor, device }) => {
+            // Within the tolerance of a clock it is a good token, but a socket of it would be over already.
+            if (endsAtMs(actor.credential) <= ctx.clock.nowMs()) {
+              throw new DomainError('unauthenticated', 'This token is over.');
+            }
             socket.data.revision = revision;
             socket.data.connection = {
               actor,
               device_id: device?.device_id ?? null,
               isGateway: true,
               end: () => socket.disconnect(true),
+              settled: async () => undefined,
             };
             if (device !== null) noteDevice(ctx, actor, device);
             next();
-          },
-          (error: unknown) => {
+          })
+          .catch((error: unknown) => {
             const { problem } = problemOf(ctx, error, newIds.id());
             next(Object.assign(new Error(problem.title), { data: problem }));
-          },
-        );
+          });
       });
       io.on('connection', (socket) => {
         admit(socket, parts, handlers, seats).catch((error: unknown) => {

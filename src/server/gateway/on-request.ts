@@ -25,20 +25,24 @@ export function onEvent<N extends string, P extends z.ZodType, R extends z.ZodTy
 /**
  * The one wrapper of every socket event: finds the caller, weighs the role, parses, calls, and acknowledges once the
  * effect is durable. An acknowledgement is optional; no payload, however odd, ends more than its own request.
+ * @returns what waits for the requests that are under way
  */
 export function registerEvents(
   ctx: Ctx,
   socket: Socket,
   actorOf: () => Actor | Promise<Actor>,
   handlers: readonly EventHandler[],
-): void {
+): () => Promise<void> {
+  const underWay = new Set<Promise<void>>();
   for (const { request, run } of handlers) {
     socket.on(request.name, (...args: unknown[]) => {
       const ack = takeAck(args);
-      answer(args).then(
+      const work = answer(args).then(
         (data) => ack({ ok: true, data: data ?? {} }),
         (error: unknown) => ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem }),
       );
+      underWay.add(work);
+      void work.finally(() => underWay.delete(work));
     });
 
     async function answer(args: readonly unknown[]): Promise<unknown> {
@@ -49,6 +53,7 @@ export function registerEvents(
       return run(ctx, actor, parseInput(request.payload, args[0] ?? {}, 'payload') as never, socket);
     }
   }
+  return async () => void (await Promise.all(underWay));
 }
 
 /** The caller's acknowledgement function, if it sent one, as the last argument. */

@@ -1,6 +1,7 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
+import { authorize } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { newIds } from '../ids.ts';
 import { addressesOf, mountRefusals, mountRoutes } from './mount.ts';
@@ -139,7 +140,9 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
   ] as const) {
     api.get(`/library/tracks/:track_id/${kind}`, async (req, res) => {
       try {
-        await handler(req, res, await identity.authenticate(req, { door: 'http' }), String(req.params.track_id));
+        const actor = await identity.authenticate(req, { door: 'http' });
+        authorize(actor, { access: 'guest', scope: 'read' });
+        await handler(req, res, actor, String(req.params.track_id));
       } catch (error) {
         sendProblem(ctx, res, error);
       }

@@ -18,6 +18,8 @@ import type { AccessClaims } from './verify-token.ts';
 const API_TOKEN = /^sbm_[A-Za-z0-9_-]{43}$/;
 /** ListenBrainz clients say "Token" (https://listenbrainz.readthedocs.io/en/latest/users/api/). */
 const AUTHORIZATION = /^(Bearer|Token) +(\S+) *$/i;
+/** A credential of ours, however badly written; another scheme is a proxy's own business. */
+const OUR_SCHEME = /^\s*(Bearer|Token)\b/i;
 
 interface Parts {
   ctx: Ctx;
@@ -99,8 +101,13 @@ export function createAuthenticator(parts: Parts): Authenticator {
     return { actor, ends_at: parts.renew === null ? null : refresh_due_at };
   }
 
-  async function remember(secret: string, find: (secret: string) => Promise<Answer>): Promise<Actor> {
-    const key = hashSecret(secret);
+  /** @param kind what the secret was handed over as: a cookie's is no token, whoever shows it */
+  async function remember(
+    kind: 'token' | 'session',
+    secret: string,
+    find: (secret: string) => Promise<Answer>,
+  ): Promise<Actor> {
+    const key = `${kind} ${hashSecret(secret)}`;
     const known = remembered.find(key, ctx.clock.nowMs());
     if (known !== null) return known;
     const askedAt = remembered.revision;
@@ -110,7 +117,7 @@ export function createAuthenticator(parts: Parts): Authenticator {
   }
 
   function authenticateToken(token: string): Promise<Actor> {
-    return remember(token, API_TOKEN.test(token) ? byApiToken : byAccessToken);
+    return remember('token', token, API_TOKEN.test(token) ? byApiToken : byAccessToken);
   }
 
   return {
@@ -123,10 +130,13 @@ export function createAuthenticator(parts: Parts): Authenticator {
         }
         return authenticateToken(token);
       }
+      if (OUR_SCHEME.test(req.headers.authorization ?? '')) {
+        throw new DomainError('unauthenticated', 'After "Bearer" comes one token and nothing else.');
+      }
       const secret = cookies.readSession(req);
       if (secret === null) throw new DomainError('unauthenticated', 'Sign in, or send an access token.');
       requireOwnRequest(req, parts.isOwnOrigin, door);
-      return remember(secret, bySession);
+      return remember('session', secret, bySession);
     },
   };
 }

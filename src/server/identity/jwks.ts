@@ -12,6 +12,14 @@ const STALE_MS = 24 * 3600_000;
 
 const Jwks = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
 
+/** Finds the key of a token, and says when the keys have become others. */
+export type KeyKeeper = JWTVerifyGetKey & {
+  /** Rises whenever the keys have changed. */
+  readonly revision: number;
+  /** Fetches keys that have grown old. */
+  freshen(): Promise<void>;
+};
+
 /** The provider's keys cannot be had: whether a token is good cannot be told now. */
 export class KeysUnavailableError extends Error {}
 
@@ -19,23 +27,26 @@ export class KeysUnavailableError extends Error {}
  * The signing keys of an outside provider, fetched when a token names one we do not have, or ours are old.
  * A key id that was missing from keys fetched within the last ten seconds is refused without asking again.
  */
-export function createKeyKeeper(options: {
-  fetchKeys: () => Promise<unknown>;
-  clock: Clock;
-  log: Log;
-}): JWTVerifyGetKey {
+export function createKeyKeeper(options: { fetchKeys: () => Promise<unknown>; clock: Clock; log: Log }): KeyKeeper {
   const { fetchKeys, clock, log } = options;
   let select: ReturnType<typeof createLocalJWKSet> | null = null;
   let fetchedAtMs = 0;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let underWay: Promise<void> | null = null;
+  let known = '';
+  let revision = 0;
+  let hasFailed = false;
 
   async function fetchOnce(): Promise<void> {
     try {
       const jwks = Jwks.parse(await fetchKeys());
       select = createLocalJWKSet(jwks as unknown as JSONWebKeySet);
       fetchedAtMs = clock.nowMs();
+      if (JSON.stringify(jwks) !== known) revision += 1;
+      known = JSON.stringify(jwks);
+      hasFailed = false;
     } catch (error) {
+      hasFailed = true;
       log.warn('the keys of the sign-in service could not be fetched', { reason: String(error) });
     }
   }
@@ -48,9 +59,16 @@ export function createKeyKeeper(options: {
     return underWay;
   }
 
-  return async (header, token) => {
+  /** Fetches keys that are old. While the provider is down nobody waits for it again: its last keys serve. */
+  async function freshen(): Promise<void> {
     const ageMs = clock.nowMs() - fetchedAtMs;
-    if (select === null || ageMs > FRESH_MS) await refresh();
+    if (select !== null && ageMs <= FRESH_MS) return;
+    const fetched = refresh();
+    if (select === null || ageMs > STALE_MS || !hasFailed) await fetched;
+  }
+
+  const getKey: JWTVerifyGetKey = async (header, token) => {
+    await freshen();
     if (select === null || clock.nowMs() - fetchedAtMs > STALE_MS) throw new KeysUnavailableError('no keys');
     try {
       return await select(header, token);
@@ -60,4 +78,5 @@ export function createKeyKeeper(options: {
       return select(header, token);
     }
   };
+  return Object.defineProperty(Object.assign(getKey, { freshen, revision }), 'revision', { get: () => revision });
 }

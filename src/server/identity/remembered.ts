@@ -18,7 +18,7 @@ export interface Answer {
 export interface Remembered {
   /** Rises whenever anybody's access ends or changes: whoever was looked at before is to be looked at again. */
   readonly revision: number;
-  /** @param key a hash of the credential; `nowMs` is the time by which credentials end */
+  /** @param key the kind of credential and a hash of it; `nowMs` is the time by which credentials end */
   find(key: string, nowMs: number): Actor | null;
   /**
    * Keeps an answer, unless something has changed since `revision`, when it was asked for. `ends_at` (epoch seconds, null:

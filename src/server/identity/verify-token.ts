@@ -4,6 +4,7 @@ import { DomainError } from '#domain/errors.ts';
 import { hashSecret } from '../ids.ts';
 import { KeysUnavailableError } from './jwks.ts';
 import type { Clock, Log } from '#domain/ports.ts';
+import type { KeyKeeper } from './jwks.ts';
 import type { JWTVerifyGetKey } from 'jose';
 
 /** Longer than any real access token; checked before anything is decoded. */
@@ -42,7 +43,8 @@ export interface TokenRules {
   issuer: string;
   audience: string;
   allowedClients: readonly string[];
-  keys: JWTVerifyGetKey;
+  /** Of an outside provider, whose keys change, or ours. */
+  keys: KeyKeeper | JWTVerifyGetKey;
   clock: Clock;
   log: Log;
 }
@@ -78,25 +80,29 @@ async function check(token: string, rules: TokenRules): Promise<AccessClaims> {
 }
 
 /**
- * Checks access tokens as contract.md §2 says. A good one is verified once and kept until it ends.
+ * Checks access tokens as contract.md §2 says. A good one is verified once and kept until it ends, or the provider's keys change.
  * The function it makes throws DomainError `unauthenticated`, or `provider_unavailable` while no key can be had.
  */
 export function createTokenVerifier(rules: TokenRules): (token: string) => Promise<AccessClaims> {
-  const kept = new Map<string, AccessClaims>();
+  const kept = new Map<string, { claims: AccessClaims; revision: number }>();
+  const keeper = 'revision' in rules.keys ? rules.keys : null;
   return async (token) => {
     const hash = hashSecret(token);
     const known = kept.get(hash);
     if (known !== undefined) {
-      if (known.exp + EXP_TOLERANCE_S > rules.clock.nowMs() / 1000) return known;
+      await keeper?.freshen();
+      const isCurrent = known.claims.exp + EXP_TOLERANCE_S > rules.clock.nowMs() / 1000;
+      if (isCurrent && known.revision === (keeper?.revision ?? 0)) return known.claims;
       kept.delete(hash);
     }
+    const revision = keeper?.revision ?? 0;
     try {
       const claims = await check(token, rules);
       if (kept.size >= KEPT) {
         const oldest = kept.keys().next();
         if (!oldest.done) kept.delete(oldest.value);
       }
-      kept.set(hash, claims);
+      kept.set(hash, { claims, revision });
       return claims;
     } catch (error) {
       if (error instanceof KeysUnavailableError) {

@@ -23,6 +23,8 @@ import type { WebSocket } from 'ws';
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** What may wait for a reader beside a whole document on its way. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
+/** How programs put tokens into addresses (RFC 6750 §2.3), where logs and histories keep them. */
+const TOKEN_PARAMETERS = ['token', 'access_token'];
 const PING_EVERY_MS = 15_000;
 
 /** The y-websocket door: authenticates, asks playlists.access, hands the socket to its room. */
@@ -74,13 +76,16 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     ws: WebSocket,
     actor: Actor,
     identityShown: AwarenessIdentity,
-  ): { peer: Peer; connection: Connection } {
+  ): { peer: Peer; connection: Connection; take(seat: Seat): void } {
     let wholeBytes = 0;
     let isClosing = false;
+    let seat: Seat | null = null;
     const close = (reason: CloseReason) => {
       if (isClosing) return;
       isClosing = true;
       ws.close(CLOSE[reason]);
+      // What it sent and the room has not looked at yet does not count any more.
+      seat?.leave();
       // A peer that never answers the close is let go all the same.
       setTimeout(() => ws.terminate(), 2_000).unref();
     };
@@ -89,6 +94,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
       device_id: null,
       isGateway: false,
       end: (reason) => close(reason === 'restart' ? 'restart' : 'signed_out'),
+      settled: () => seat?.settled() ?? Promise.resolve(),
     };
     const peer: Peer = {
       actor: () => connection.actor,
@@ -101,7 +107,14 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
         if (ws.bufferedAmount > MAX_BUFFERED_BYTES + wholeBytes) close('slow_reader');
       },
     };
-    return { peer, connection };
+    return {
+      peer,
+      connection,
+      take(given) {
+        seat = given;
+        if (isClosing) given.leave();
+      },
+    };
   }
 
   /**
@@ -129,22 +142,23 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
       color: presenceColour(actor.user_id),
     };
     let isStale = false;
-    let attached: { ws: WebSocket; connection: Connection } | null = null;
+    let attached: { ws: WebSocket; take(seat: Seat): void } | null = null;
     const seat: Seat | null = await rooms.join(playlist_id, role, () => {
       isStale = identity.revision !== revision.access || rooms.revision !== revision.rights;
       if (isStale) return null;
       const ws = accept(req, socket, head);
       if (ws === null) return null;
-      const { peer, connection } = seatPeer(ws, actor, shown);
+      const { peer, connection, take } = seatPeer(ws, actor, shown);
       alive.add(ws);
       // Before the first frame goes out: access that ends from now on finds the connection.
-      attached = { ws, connection };
+      attached = { ws, take };
       ws.once('close', connections.add(connection));
       return peer;
     });
     if (isStale) return false;
-    const { ws } = (attached ?? {}) as { ws?: WebSocket };
+    const { ws, take } = (attached ?? {}) as { ws?: WebSocket; take?(seat: Seat): void };
     if (seat === null || ws === undefined) return true;
+    take?.(seat);
     attach(ws, seat);
     return true;
   }
@@ -159,7 +173,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     async handleUpgrade(req, socket, head) {
       const url = new URL(req.url ?? '/', 'http://localhost');
       const playlist_id = readPlaylistId(url);
-      if (url.searchParams.has('token')) {
+      if (TOKEN_PARAMETERS.some((name) => url.searchParams.has(name))) {
         throw new DomainError('unauthenticated', 'A token does not belong in an address. Ask for a ticket.');
       }
       const { origin } = req.headers;

@@ -1,0 +1,371 @@
+/**
+ * The threat model of sessions, gateway, REST, identity and secrets (its sections 2 A, C, E, F and G1 to G3), row by row: which tests
+ * show that the defence holds, or which later work brings what there would be to attack.
+ */
+
+/** A test by its file below `test/` and its title as it stands in the file. */
+export interface NamedTest {
+  file: string;
+  title: string;
+}
+
+export type Shown =
+  | { by: readonly NamedTest[] }
+  /** What is attacked is not built yet. */
+  | { reason: string; issue: string }
+  /** Being written in another part of the same work. */
+  | { pending: 'limits' | 'admin' | 'keycloak' };
+
+const of = (file: string, ...titles: string[]): NamedTest[] => titles.map((title) => ({ file, title }));
+
+const GATEWAY = 'server/gateway/gateway.test.ts';
+const SYNC = 'server/sync/playlist-sync.test.ts';
+const HTTP = 'server/http/http.test.ts';
+const MEDIA = 'server/media.test.ts';
+const OUTBOUND = 'server/outbound.test.ts';
+const EMBEDDED = 'server/identity/embedded.test.ts';
+const OUTSIDE = 'server/identity/outside.test.ts';
+const TOKENS = 'server/identity/tokens.test.ts';
+const ORIGINS = 'server/identity/origins.test.ts';
+const BAD_TOKENS = 'server/attacks/tokens.test.ts';
+const FLOOD = 'server/attacks/jwks-flood.test.ts';
+const REVOCATION = 'server/attacks/revocation.test.ts';
+const ELSEWHERE = 'server/attacks/other-process.test.ts';
+const ACCOUNTS = 'domain/accounts/accounts.test.ts';
+const MANAGE = 'domain/accounts/manage-access.test.ts';
+
+/** Every row there is; one without an entry below fails. */
+export const ROW_NAMES = [
+  ...Array.from({ length: 9 }, (_, i) => `A${i + 1}`),
+  ...Array.from({ length: 6 }, (_, i) => `C${i + 1}`),
+  ...Array.from({ length: 8 }, (_, i) => `E${i + 1}`),
+  ...Array.from({ length: 8 }, (_, i) => `F${i + 1}`),
+  'G1',
+  'G2',
+  'G3',
+];
+
+const EVERY_REVOCATION =
+  '[GW20] ${ROUNDS} interleavings of ten kinds of revocation with frames before, meanwhile and after';
+
+export const TRUST_ROWS: Record<string, readonly Shown[]> = {
+  A1: [
+    {
+      by: [
+        ...of(GATEWAY, '[GW3] who is let in, by credential and origin, before any WebSocket exists'),
+        ...of(SYNC, '[PL16] who is let in, by credential and origin'),
+        ...of(ORIGINS, '[ID50] %s with %j: own %s'),
+      ],
+    },
+    { pending: 'limits' },
+  ],
+  A2: [
+    {
+      by: [
+        ...of(
+          BAD_TOKENS,
+          '[ID92] a good token in an address is refused at every door, and so is one in a cookie',
+          '[ID96] none of them is in any line of the log, not even in parts',
+        ),
+        ...of(SYNC, '[PL14] a ticket opens one connection to one list'),
+      ],
+    },
+    { pending: 'limits' },
+  ],
+  A3: [
+    {
+      by: [
+        ...of(REVOCATION, '[GW21] ${EXPIRING} tokens that end while their sockets write: no frame is taken past exp'),
+        ...of(
+          GATEWAY,
+          '[GW4] a token’s end ends its sockets of both protocols; nothing comes after',
+          '[GW5] auth:refresh keeps every socket of the same person going, those of lists too',
+          '[GW5] auth:refresh with a token of somebody else, or of another session, ends the socket',
+        ),
+        ...of(SYNC, '[ID9] a token’s socket ends with the token, and a ticket’s with the token it was asked by'),
+      ],
+    },
+  ],
+  A4: [
+    {
+      by: [
+        ...of(REVOCATION, EVERY_REVOCATION),
+        ...of(ELSEWHERE, '[GW23] %s: sockets of both protocols close within a second, with the reason'),
+        ...of(GATEWAY, '[ID9] signing out ends the session’s sockets within a second, and nothing is told after'),
+        ...of(SYNC, '[ID9] the end of a session ends its sockets within a second, and nothing is taken or told after'),
+      ],
+    },
+    { pending: 'keycloak' },
+    { reason: 'an account cannot be erased yet, and there is one node', issue: 'erasure and several nodes' },
+  ],
+  A5: [
+    {
+      by: [
+        ...of(REVOCATION, EVERY_REVOCATION),
+        ...of(SYNC, '[PL13] withdrawn access: nothing written and nothing heard after the answer'),
+        ...of('rooms/rights.test.ts', '[GW26] a right read before a change never overrides the one read after it'),
+        ...of(ELSEWHERE, '[GW24] a role lowered elsewhere counts within a second at every door, by %s'),
+      ],
+    },
+  ],
+  A6: [{ by: of(REVOCATION, '[GW27] a banned person is not let in again by recovering a connection') }],
+  A7: [
+    { by: of(SYNC, '[PL4] frames in the packet of the handshake are taken like any others') },
+    { pending: 'limits' },
+  ],
+  A8: [
+    {
+      by: [
+        ...of(
+          EMBEDDED,
+          '[ID2] a planted session is not taken over: the sign-in gives a new one and ends the old',
+          '[ID2] the session cookie is HttpOnly, Lax, for the whole site, and its secret is nowhere stored',
+        ),
+        ...of(BAD_TOKENS, '[ID94] a session’s secret is no token, not even while its cookie is in use'),
+      ],
+    },
+  ],
+  A9: [
+    {
+      by: [
+        ...of(HTTP, '[HT7] calls by cookie that change something come from our own pages'),
+        ...of(EMBEDDED, '[ID5] the login form is refused from another site, and without the cookie of its sign-in'),
+        ...of(ORIGINS, '[ID50] %s with %j: own %s'),
+      ],
+    },
+    { pending: 'limits' },
+  ],
+  C1: [{ pending: 'limits' }],
+  C2: [{ by: of(GATEWAY, '[GW2] raw packets that no client library would write') }, { pending: 'limits' }],
+  C3: [{ by: of(GATEWAY, '[GW2] no payload, however odd, ends more than its own request') }, { pending: 'limits' }],
+  C4: [
+    {
+      by: [
+        ...of(HTTP, '[HT2] bad bodies are told apart, and change nothing'),
+        ...of(GATEWAY, '[GW2] raw packets that no client library would write'),
+      ],
+    },
+    { pending: 'limits' },
+  ],
+  C5: [
+    {
+      by: of(
+        GATEWAY,
+        '[GW1] an unknown event is answered, not obeyed',
+        '[GW6] a person has at most ten sockets: the oldest makes room',
+        '[GW7] a person may watch 200 others and no more',
+      ),
+    },
+  ],
+  C6: [
+    {
+      by: [
+        ...of(
+          'domain/listens/listens.test.ts',
+          '[LP2] another person’s session is not there',
+          '[LP5] the future is refused, and leaves nothing',
+          '[LP2] the same start twice, or ten times at once, is one session',
+        ),
+        ...of(
+          'domain/listens/listens.rules.test.ts',
+          '[LP4] any order and repetition of any reports never covers more than wall time × rate, nor more than the track',
+        ),
+      ],
+    },
+  ],
+  E1: [
+    {
+      by: [
+        ...of(
+          HTTP,
+          '[HT4] every route of a list: 404 to strangers, 403 to viewers who would change it, and nothing changed',
+          '[HT2] bad bodies are told apart, and change nothing',
+        ),
+        ...of(
+          MANAGE,
+          '[ID98] a session is named and ended by its owner alone: to others it is not there, and nothing changes',
+          '[ID99] another’s device is not there: no name, no end, no change',
+          '[ID100] another’s token is not there; revoked is revoked, one or all, told and written down',
+        ),
+      ],
+    },
+  ],
+  E2: [{ by: of(HTTP, '[HT1] nobody is answered who has not said who they are') }],
+  E3: [
+    {
+      by: [
+        ...of(
+          MEDIA,
+          '[LB23] only what lies under a root is opened: swapped links, vanished files and strange ids are 404',
+        ),
+        ...of(
+          'domain/library/scan-library.test.ts',
+          '[LB1] links are followed under a root only, files reached twice are one track, dangling links are reported',
+        ),
+        ...of(
+          'domain/listens/listens.test.ts',
+          '[LP10] a track is named by its id or by its exact path, and is looked up only',
+        ),
+      ],
+    },
+    { reason: 'playlists are not imported or exported as files yet', issue: 'import and export of playlists' },
+  ],
+  E4: [
+    {
+      by: of(
+        MEDIA,
+        '[LB21] the range %s of 1000 bytes is %s %s %s',
+        '[LB24] at most eight streams a person; an aborted one gives its place and its file back',
+        '[LB24] a reader that takes nothing is cut off',
+      ),
+    },
+  ],
+  E5: [
+    { by: of(MEDIA, '[LB8] no cover, a broken one and a bomb are 404, soon, and the next one still works') },
+    { pending: 'admin' },
+  ],
+  E6: [
+    {
+      by: of(
+        OUTBOUND,
+        '[ID61] an address a user gave never reaches %s',
+        '[ID61] a name with one private address among public ones is refused, and is asked for once',
+        '[ID61] what was checked is what is connected to: a name that changes its mind is not asked again',
+        '[ID60] time, size and redirects are bounded',
+      ),
+    },
+  ],
+  E7: [
+    {
+      by: [
+        ...of(ORIGINS, '[ID51] return_to %j leads to %s', '[ID51] a path that climbs into another host stays here'),
+        ...of(EMBEDDED, '[ID5] what a person typed comes back as text, never as markup'),
+      ],
+    },
+    { pending: 'limits' },
+  ],
+  E8: [
+    { by: of(EMBEDDED, '[ID6] a lying Host or forwarded header changes no address the provider gives') },
+    { pending: 'limits' },
+  ],
+  F1: [
+    {
+      by: [
+        ...of(
+          EMBEDDED,
+          '[ID18] a state works once, in its own browser, with its own code',
+          '[ID18] an expired state, a foreign code and a lying iss open nothing',
+        ),
+        ...of(
+          OUTSIDE,
+          '[ID31] an ID token with a foreign nonce, issuer, audience or past, and a lying callback, open nothing',
+        ),
+      ],
+    },
+    { pending: 'keycloak' },
+    { reason: 'no integration links an account yet', issue: 'integrations' },
+  ],
+  F2: [
+    {
+      by: [
+        ...of(
+          BAD_TOKENS,
+          '[ID91] every kind of bad access token at every door',
+          '[ID91] a bad token in the place of another credential: address, ticket, cookie',
+          '[ID91] none of them made anybody',
+          '[ID95] bad personal API tokens at every door',
+        ),
+        ...of(TOKENS, '[ID41] refused: %s', '[ID40] taken: %s'),
+      ],
+    },
+  ],
+  F3: [{ by: of(BAD_TOKENS, '[ID91] every kind of bad access token at every door') }, { pending: 'keycloak' }],
+  F4: [
+    {
+      by: [
+        ...of(
+          FLOOD,
+          '[ID97] provider %s: at most 3 fetches, good tokens go on',
+          '[ID97] a key rotated amid the flood is taken within 11 s',
+          '[ID97] a provider that was down at the start is found again by itself, amid the flood',
+        ),
+        ...of(
+          TOKENS,
+          '[ID44] a rotated key is taken within 11 s, and a removed one refused within 10 min',
+          '[ID44] while the provider is down its last keys serve for a day',
+          '[ID90] a token in constant use ends with its key too, within 10 min',
+        ),
+      ],
+    },
+  ],
+  F5: [
+    {
+      by: [
+        ...of(
+          ACCOUNTS,
+          '[ID11] an equal username and e-mail never hand over an account, whatever their case',
+          '[ID11] the same subject of another issuer is another person',
+          '[ID12] a subject that changes its name and e-mail keeps its account and username',
+        ),
+        ...of(OUTSIDE, '[ID11] another subject of the same name and e-mail is another person'),
+      ],
+    },
+  ],
+  F6: [
+    {
+      by: [
+        ...of(
+          'domain/accounts/accounts.rules.test.ts',
+          '[F6] each of fifty lookalikes is refused beside the name it looks like: as a spelling, or as taken',
+          '[ID73] %s would be taken for a reserved name',
+          '[ID21] reserved names are refused, an office only to whoever does not hold it',
+        ),
+        ...of(
+          'domain/accounts/passwords.test.ts',
+          '[F6] of fifty pairs that look alike, the second is refused as taken or as a spelling, and makes nobody',
+        ),
+      ],
+    },
+  ],
+  F7: [
+    {
+      by: [
+        ...of(
+          EMBEDDED,
+          '[ID6] the provider offers nothing but the code flow with PKCE for our one client',
+          '[ID7] keys are made once, readable by the owner alone, and differ between installations',
+        ),
+        ...of(
+          'server/first-start.test.ts',
+          '[F7] two have no secret in common, and keep theirs where only the owner reads',
+          '[F7] no registration, no development pages; the link makes one account; a restart keeps keys and sessions',
+          '[F7] of two people with the link at once, one becomes the administrator',
+        ),
+        ...of(ACCOUNTS, '[ID15] the stored hash is an argon2id PHC string of its own salt'),
+        ...of(EMBEDDED, '[ID4] after five failures each further try waits longer; another name is not held up'),
+      ],
+    },
+  ],
+  F8: [{ pending: 'keycloak' }],
+  G1: [
+    {
+      by: of(
+        'domain/accounts/second-factor.test.ts',
+        '[G1] the secret and the recovery codes are nowhere in the database as they are',
+        '[G1] secrets swapped between two rows open neither account, and one changed byte opens nothing',
+      ),
+    },
+    { pending: 'admin' },
+  ],
+  G2: [{ reason: 'no integration keeps a token yet', issue: 'integrations' }],
+  G3: [
+    {
+      by: [
+        ...of(BAD_TOKENS, '[ID96] none of them is in any line of the log, not even in parts'),
+        ...of(EMBEDDED, '[ID8] nothing of a sign-in is logged: no password, cookie, token or e-mail'),
+        ...of(OUTSIDE, '[ID8] no token, code, secret or e-mail is in the log'),
+        ...of('server/main.test.ts', '[OP1] a password in a setting is not repeated'),
+      ],
+    },
+  ],
+};
