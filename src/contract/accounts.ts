@@ -131,6 +131,7 @@ export const logout = defineEndpoint({
   method: 'POST',
   path: '/auth/logout',
   access: 'guest',
+  scope: 'never',
   summary: 'End this session and every socket it opened',
   status: 204,
   reply: Nothing,

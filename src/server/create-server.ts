@@ -33,6 +33,7 @@ import type { Scanner } from '#domain/library/scanner.ts';
 import type { Clock, Ids, Log } from '#domain/ports.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Config } from './config.ts';
+import type { Express } from 'express';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -57,6 +58,8 @@ export interface RunningServer {
   ctx: Ctx;
   identity: Identity;
   scanner: Scanner;
+  /** The HTTP doors, so that tests can list every route there is. */
+  app: Express;
   /** Ends in order: no new work, sockets told, rooms stored, database closed. */
   stop(): Promise<void>;
 }
@@ -154,7 +157,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...playlistsRoutes,
     ...socialRoutes(presence),
   ];
-  answer = createApp({
+  const app = createApp({
     ctx,
     identity,
     routes,
@@ -173,6 +176,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       }
     },
   });
+  answer = app;
   listenForUpgrades(http, ctx, {
     gateway: (req, socket, head) => gateway.handleUpgrade(req, socket, head),
     playlistSync: (req, socket, head) => sync.handleUpgrade(req, socket, head),
@@ -184,6 +188,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ctx,
     identity,
     scanner,
+    app,
     async stop() {
       isStopping = true;
       stopWatching();

@@ -1,16 +1,11 @@
+import { getPlaylist, listCollaborators, listPlaylistTracks } from '#contract/playlists.ts';
 import { usersByIds } from '../accounts/accounts.queries.ts';
 import { tracksByIds } from '../library/library.queries.ts';
 import { notFound } from '../errors.ts';
 import { cutPage, readCursor } from '../page.ts';
-import { requireReader } from './playlists.access.ts';
+import { requireListRight } from './playlists.access.ts';
 import { presentEntry, presentPlaylist } from './playlists.present.ts';
-import type {
-  getPlaylist,
-  listCollaborators,
-  listPlaylistTracks,
-  listPlaylists,
-  PlaylistRole,
-} from '#contract/playlists.ts';
+import type { listPlaylists, PlaylistRole } from '#contract/playlists.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 import type { Schema } from '../database.ts';
@@ -83,7 +78,11 @@ export async function playlist(
   actor: Actor,
   { id }: Input<typeof getPlaylist>,
 ): Promise<Reply<typeof getPlaylist>> {
-  const role = await requireReader(ctx.db, actor, id);
+  return showPlaylist(ctx, id, await requireListRight(ctx.db, actor, getPlaylist, id));
+}
+
+/** A list as somebody sees it who is this to it. @throws DomainError not_found */
+export async function showPlaylist(ctx: Ctx, id: string, role: PlaylistRole): Promise<Reply<typeof getPlaylist>> {
   const row = await ctx.db.selectFrom('user_playlists').selectAll().where('id', '=', id).executeTakeFirst();
   const owner = row === undefined ? undefined : (await usersByIds(ctx.db, [row.user_id])).get(row.user_id);
   if (row === undefined || owner === undefined) throw notFound('playlist');
@@ -96,7 +95,7 @@ export async function playlistTracks(
   actor: Actor,
   { id, limit, cursor }: Input<typeof listPlaylistTracks>,
 ): Promise<Reply<typeof listPlaylistTracks>> {
-  await requireReader(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, listPlaylistTracks, id);
   const after = readCursor<[number]>(cursor, ['number']);
   const found = await ctx.db
     .selectFrom('playlist_tracks')
@@ -121,7 +120,7 @@ export async function collaborators(
   actor: Actor,
   { id }: Input<typeof listCollaborators>,
 ): Promise<Reply<typeof listCollaborators>> {
-  const role = await requireReader(ctx.db, actor, id);
+  const role = await requireListRight(ctx.db, actor, listCollaborators, id);
   const list = await ctx.db
     .selectFrom('user_playlists')
     .select(['user_id', 'created_at'])

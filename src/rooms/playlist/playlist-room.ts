@@ -3,7 +3,8 @@ import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playli
 import { appendUpdate, COMPACT_AFTER_ROWS, compactLog, loadLog } from '#domain/playlists/playlist-log.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
 import { DomainError } from '#domain/errors.ts';
-import { canEdit } from '#domain/playlists/playlists.access.ts';
+import { editDocument, showAwareness } from '#contract/playlists.ts';
+import { listVerdict } from '#domain/playlists/playlists.access.ts';
 import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
@@ -157,7 +158,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
     // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
     if (!adds) return;
-    if (!canEdit(actor, member.role)) throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
+    if (listVerdict(actor, editDocument, member.role) !== 'yes')
+      throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
     if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
       storedBytes = Y.encodeStateAsUpdate(doc).byteLength;
       if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
@@ -382,6 +384,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           push({ kind: 'update', member, reading: readUpdate(frame.bytes), isSync: frame.isSync });
           return;
         case 'awareness': {
+          if (listVerdict(member.peer.actor(), showAwareness, member.role) !== 'yes') return;
           // Sent back to its sender too: the stock client counts on hearing something every 30 s.
           const told = awareness.take(member, member.peer.identity, frame.entries, (client_id) => {
             const owner = clients.get(client_id);

@@ -4,19 +4,23 @@ import { DomainError } from '#domain/errors.ts';
 import { parseInput } from '../parse.ts';
 import { sendProblem } from './problem.ts';
 import type { Endpoint, Input, Reply } from '#contract/endpoint.ts';
+import type { KnownOperation } from '#domain/authorize.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Request, Response, Router } from 'express';
 
 export const JSON_LIMIT_BYTES = 64 * 1024;
 
+/** One the access table knows: without a line there it cannot be mounted. */
+export type KnownEndpoint = Endpoint & KnownOperation;
+
 /** One REST operation joined to the domain function it calls. */
 export interface Route {
-  endpoint: Endpoint;
+  endpoint: KnownEndpoint;
   run(ctx: Ctx, actor: Actor, input: never): Promise<unknown>;
 }
 
 /** Joins an endpoint to its domain function; the compiler checks input and reply against the contract. */
-export function on<E extends Endpoint>(
+export function on<E extends KnownEndpoint>(
   endpoint: E,
   run: (ctx: Ctx, actor: Actor, input: Input<E>) => Promise<Reply<E>>,
 ): Route {
@@ -24,7 +28,7 @@ export function on<E extends Endpoint>(
 }
 
 /** Express spells path parameters with a colon. */
-function toExpressPath(path: string): string {
+export function toExpressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
 

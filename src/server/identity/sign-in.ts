@@ -4,6 +4,7 @@ import { ATTEMPT_LIFE, beginLoginAttempt, takeLoginAttempt } from '#domain/accou
 import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
 import { logout as logoutEndpoint } from '#contract/accounts.ts';
 import { PROBLEMS } from '#contract/problems.ts';
+import { authorize } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { epochSeconds } from '#domain/ports.ts';
 import { sendProblem } from '../http/problem.ts';
@@ -130,6 +131,7 @@ async function readAccessToken(
 async function logout({ ctx, cookies, authenticate }: Parts, req: Request, res: Response): Promise<void> {
   try {
     const actor = await authenticate(req);
+    authorize(actor, logoutEndpoint);
     if (actor.credential.kind !== 'session') {
       throw new DomainError('unprocessable', 'An access token ends with its own time; sign out where it came from.');
     }
