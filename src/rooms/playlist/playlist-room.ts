@@ -1,6 +1,12 @@
 import * as Y from 'yjs';
 import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
-import { appendUpdate, COMPACT_AFTER_ROWS, compactLog, loadLog } from '#domain/playlists/playlist-log.ts';
+import {
+  appendUpdate,
+  COMPACT_AFTER_ROWS,
+  compactLog,
+  loadLog,
+  RightsWithdrawnError,
+} from '#domain/playlists/playlist-log.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
 import { DomainError } from '#domain/errors.ts';
 import { editDocument, showAwareness } from '#contract/playlists.ts';
@@ -276,7 +282,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         playlist_id,
         seq: seq + 1,
         bytes,
-        user_id: current.users.size === 1 ? [...current.users][0]! : null,
+        user_ids: current.users,
         clients: [...current.clients].map(([client_id, user_id]) => ({ client_id, user_id })),
         change: {
           ...placed(current),
@@ -326,15 +332,25 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   }
 
   function breakDown(works: readonly Work[], error: unknown): void {
-    ctx.log.error('a playlist could not be stored', { playlist_id }, error);
+    const withdrawn = error instanceof RightsWithdrawnError ? error.user_ids : null;
+    if (withdrawn === null) ctx.log.error('a playlist could not be stored', { playlist_id }, error);
+    else ctx.log.info('an edit came after its right was withdrawn', { playlist_id });
     isClosed = true;
     queue = [];
     const failure =
       error instanceof DomainError
         ? error
-        : new DomainError('unavailable', 'The playlist could not be stored.', { cause: error });
-    for (const work of works) if (work.kind === 'edit') work.reject(failure);
-    for (const member of [...members]) member.peer.close('restart');
+        : new DomainError('unavailable', 'The playlist could not be stored. Try again.', {
+            cause: error,
+            retryAfter: 1,
+          });
+    const lost = new DomainError('forbidden', 'You may not change this playlist any more.');
+    const isWithdrawn = (user_id: string) => withdrawn?.has(user_id) ?? false;
+    for (const work of works) if (work.kind === 'edit') work.reject(isWithdrawn(work.user_id) ? lost : failure);
+    // What others had edited in the same turn is not stored either: they come back at once and send it again.
+    for (const { peer } of [...members]) {
+      peer.close(isWithdrawn(peer.actor().user_id) ? 'access_withdrawn' : 'restart');
+    }
     onBroken();
   }
 
