@@ -4,6 +4,7 @@
  * first by authorize.ts; this table adds the relation. A new operation does not compile without a line here, and
  * test/server/authorisation.test.ts tries every line at the real doors.
  */
+import { openDocument } from '#contract/playlists.ts';
 import type * as accounts from '#contract/accounts.ts';
 import type * as admin from '#contract/admin.ts';
 import type * as doors from '#contract/doors.ts';
@@ -51,6 +52,10 @@ type PersonRow = Row<'self' | 'friend' | 'follower' | 'stranger' | 'blocked'>;
 type ListRow = Row<'owner' | 'editor' | 'viewer' | 'friend' | 'follower' | 'stranger' | 'blocked'>;
 
 export type Rule = {
+  /** What one is told whose role or token does not reach; `no` unless said. */
+  readonly lacking?: Verdict;
+  /** It is done inside this, by those who may that. */
+  readonly within?: Operation<OperationName>;
   /** Guests' reports are acknowledged unread (LP8): for them this stands for the whole row. */
   readonly guests?: Verdict;
 } & (
@@ -117,6 +122,8 @@ const OWN_LIST = {
     public: { owner: yes, editor: no, viewer: no, ...ONLOOKERS },
   },
 } as const;
+/** A socket is opened to a known caller, then closed with 4404, whatever is wrong (contract §5). */
+const READ_DOCUMENT = { ...READ_LIST, lacking: hidden } as const;
 const MY_LISTS = {
   kind: 'playlists',
   rows: { private: { ...MEMBERS, ...OUTSIDE }, public: { ...MEMBERS, ...OUTSIDE } },
@@ -199,9 +206,9 @@ export const RULES = {
   'playlists.collaborators.set': OWN_LIST,
   'playlists.collaborators.remove': OWN_LIST,
   'playlists.ticket': READ_LIST,
-  'yjs.open': READ_LIST,
-  'yjs.edit': EDIT_LIST,
-  'yjs.awareness': READ_LIST,
+  'yjs.open': READ_DOCUMENT,
+  'yjs.edit': { ...EDIT_LIST, within: openDocument },
+  'yjs.awareness': { ...READ_LIST, within: openDocument },
 
   'users.search': { kind: 'people', rows: { any: KNOWN } },
   'users.get': PERSON,

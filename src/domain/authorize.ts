@@ -62,8 +62,10 @@ export function verdictOf(
 ): Verdict {
   if (operation.access === 'public') return 'yes';
   if (actor === null) return 'unknown';
-  if (!isAllowed(actor, operation)) return 'no';
   const rule: Rule = RULES[operation.name];
+  const around = rule.within === undefined ? 'yes' : verdictOf(rule.within, actor, to);
+  if (around !== 'yes') return around;
+  if (!isAllowed(actor, operation)) return rule.lacking ?? 'no';
   if (rule.guests !== undefined && actor.role === 'guest') return rule.guests;
   const row = (rule.rows as Readonly<Record<string, Partial<Record<Relation, Verdict>>>>)[to.state];
   const verdict = row?.[to.relation];

@@ -47,5 +47,5 @@ export async function createPlaylist(
       .values({ playlist_id: id, seq: 1, kind: 'snapshot', bytes, user_id: actor.user_id, created_at: now })
       .execute();
   });
-  return showPlaylist(ctx, id, 'owner');
+  return showPlaylist(ctx, actor, id, 'owner');
 }

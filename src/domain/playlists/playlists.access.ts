@@ -5,7 +5,7 @@ import type { PlaylistRole } from '#contract/playlists.ts';
 import type { ListOperationName, Verdict } from '../access-matrix.ts';
 import type { Schema } from '../database.ts';
 import type { Actor } from '../context.ts';
-import type { Kysely } from 'kysely';
+import type { ExpressionBuilder, Kysely } from 'kysely';
 
 type ListOperation = Operation<ListOperationName>;
 
@@ -34,6 +34,40 @@ export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: s
   // "Public" is the owner's own word about this list, so friends-only profiles have public lists too; private ones do not.
   const isShown = row.share_playlists === 1 && row.privacy_level > 0 && row.is_active === 1;
   return row.is_public === 1 && isShown ? 'public' : null;
+}
+
+/**
+ * For the WHERE of what reads a list somebody was just told they may see: whether they still may as it is read. `list` is the
+ * column of its id.
+ */
+export function isShownTo(
+  user_id: string,
+  list: 'user_playlists.id' | 'playlist_tracks.playlist_id' | 'playlist_collaborators.playlist_id',
+) {
+  return (eb: ExpressionBuilder<Schema, 'user_playlists' | 'playlist_tracks' | 'playlist_collaborators'>) =>
+    eb.exists(
+      eb
+        .selectFrom('user_playlists as seen')
+        .innerJoin('user_profiles as owner', 'owner.user_id', 'seen.user_id')
+        .innerJoin('users', 'users.id', 'seen.user_id')
+        .leftJoin('playlist_collaborators as mine', (join) =>
+          join.onRef('mine.playlist_id', '=', 'seen.id').on('mine.user_id', '=', user_id),
+        )
+        .select('seen.id')
+        .whereRef('seen.id', '=', list)
+        .where((or) =>
+          or.or([
+            or('seen.user_id', '=', user_id),
+            or('mine.role', 'is not', null),
+            or.and([
+              or('seen.is_public', '=', 1),
+              or('owner.share_playlists', '=', 1),
+              or('owner.privacy_level', '>', 0),
+              or('users.is_active', '=', 1),
+            ]),
+          ]),
+        ),
+    );
 }
 
 /** What the table says of somebody who is this to a list; the access table's `stranger` stands for all who are no members. */

@@ -42,5 +42,5 @@ export async function updatePlaylist(
       tx.publish({ name: 'playlist.visibility_changed', payload: { playlist_id: id } });
     });
   }
-  return showPlaylist(ctx, id, role);
+  return showPlaylist(ctx, actor, id, role);
 }
