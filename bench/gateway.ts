@@ -2,7 +2,6 @@
  * What a stored report costs beside a bare echo: `listen:progress`, acknowledged once it is on disk (synchronous=FULL),
  * against a Socket.IO server that only acknowledges. Both run as programs of their own and count their processor time.
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -14,8 +13,8 @@ import { createServer } from '#server/create-server.ts';
 import { createLog } from '#server/log.ts';
 import { startIssuer } from '../test/support/issuer.ts';
 import { makeLibrary } from '../test/support/music/make-track.ts';
+import { answerParent, startMeasured } from './support/child.ts';
 import type { AddressInfo } from 'node:net';
-import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'socket.io-client';
 
 const CLIENTS = 20;
@@ -23,12 +22,6 @@ const CLIENTS = 20;
 const IN_FLIGHT = 4;
 const REPORTS = 15_000;
 const WARM_UP = 2_000;
-
-/** In a child: says where it listens and what it has used, whenever asked. */
-function answerParent(url: string): void {
-  process.on('message', () => process.send?.({ cpu: process.cpuUsage() }));
-  process.send?.({ url });
-}
 
 async function serveEcho(): Promise<void> {
   const http = createHttpServer();
@@ -42,28 +35,20 @@ async function serveEcho(): Promise<void> {
     );
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  answerParent(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  answerParent({ url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` });
 }
 
 async function serveOurs(): Promise<void> {
   const server = await createServer({ config: readConfig(process.env), log: createLog('error') });
   server.scanner.start();
   await server.scanner.whenIdle();
-  answerParent(server.url);
+  answerParent({ url: server.url });
 }
 
 interface Measured {
   perSecond: number;
   medianMs: number;
   cpuMicros: number;
-}
-
-function ask<T>(child: ChildProcess, question: unknown): Promise<T> {
-  return new Promise((resolve, reject) => {
-    child.once('message', (answer) => resolve(answer as T));
-    child.once('exit', (code) => reject(new Error(`the measured server ended with ${code}`)));
-    if (question !== null) child.send(question as object);
-  });
 }
 
 async function drive(sockets: readonly Socket[], track_id: string, count: number): Promise<number[]> {
@@ -97,11 +82,8 @@ async function measure(
   env: Record<string, string>,
   tokens: readonly string[],
 ): Promise<Measured> {
-  const child = spawn(process.execPath, [import.meta.filename, mode], {
-    env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  const { url } = await ask<{ url: string }>(child, null);
+  const server = await startMeasured<{ url: string }>(import.meta.filename, mode, env);
+  const { url } = server.hello;
   const sockets = await Promise.all(
     tokens.map(async (token) => {
       const socket = io(url, { transports: ['websocket'], auth: { token }, forceNew: true, reconnection: false });
@@ -118,20 +100,18 @@ async function measure(
     track_id = ((await response.json()) as { items: { id: string }[] }).items[0]?.id ?? '';
   }
   await drive(sockets, track_id, WARM_UP);
-  const before = (await ask<{ cpu: NodeJS.CpuUsage }>(child, 'cpu')).cpu;
+  const beforeMicros = await server.cpuMicros();
   const startedMs = performance.now();
   const latencies = await drive(sockets, track_id, REPORTS);
   const tookMs = performance.now() - startedMs;
-  const after = (await ask<{ cpu: NodeJS.CpuUsage }>(child, 'cpu')).cpu;
+  const afterMicros = await server.cpuMicros();
   for (const socket of sockets) socket.disconnect();
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await exited;
+  await server.kill();
   latencies.sort((a, b) => a - b);
   return {
     perSecond: latencies.length / (tookMs / 1000),
     medianMs: latencies[Math.floor(latencies.length / 2)] ?? Number.NaN,
-    cpuMicros: (after.user + after.system - before.user - before.system) / latencies.length,
+    cpuMicros: (afterMicros - beforeMicros) / latencies.length,
   };
 }
 

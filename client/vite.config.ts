@@ -20,6 +20,20 @@ const announcerWithoutInlineStyle: Plugin = {
   },
 };
 
+const APP = /client\/src\/(lib|ui|features\/(shell|accounts|social|listens))\//;
+/** Fetched with the views that need it, however many those are. */
+const LATER = new RegExp(
+  'client/src/(' +
+    [
+      'lib/messages/(.*de|account\\.en|admin\\.en)\\.ts',
+      'lib/remote-list',
+      'ui/(CopyField|ConfirmDialog|FileDrop|InlineText)',
+      'features/accounts/(settings/|profile|ReauthDialog)',
+      'features/shell/(ShortcutSheet|ShortcutList|Forbidden|notice)',
+    ].join('|') +
+    ')',
+);
+
 export default defineConfig({
   root: here('.'),
   plugins: [
@@ -41,7 +55,7 @@ export default defineConfig({
             },
             {
               name: 'app',
-              test: /client\/src\/(lib|ui|features\/(shell|accounts|social|listens))\/(?!messages\/.*de\.ts|ShortcutSheet|profile)/,
+              test: (id) => APP.test(id) && !LATER.test(id),
               minShareCount: 3,
             },
             { name: 'icons', test: /@lucide\/svelte\//, minShareCount: 4 },

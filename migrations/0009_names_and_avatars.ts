@@ -11,7 +11,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   const people = db as Kysely<{ users: Names }>;
   const seen = new Set<string>();
   for (const { id: user_id, username } of await people.selectFrom('users').select(['id', 'username']).execute()) {
-    const username_skeleton = unhomoglyph(username.normalize('NFKC')).toLowerCase();
+    const username_skeleton = unhomoglyph(unhomoglyph(username.normalize('NFKC').trim()).toLowerCase()).replace(
+      /([ijl])\u0307+/g,
+      '$1',
+    );
     if (seen.has(username_skeleton)) continue;
     seen.add(username_skeleton);
     await people.updateTable('users').set({ username_skeleton }).where('id', '=', user_id).execute();

@@ -19,6 +19,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('recovery_codes_pk', ['account_id', 'code_hash'])
     .execute();
 
+  // Whose password was right in a sign-in that still lacks its second factor; tries are counted before they are made.
+  await db.schema
+    .createTable('pending_second_factors')
+    .addColumn('interaction_uid', 'text', (c) => c.primaryKey())
+    .addColumn('account_id', id, (c) => c.notNull().references('local_accounts.id').onDelete('cascade'))
+    .addColumn('tries', 'integer', (c) => c.notNull())
+    .addColumn('expires_at', epoch, (c) => c.notNull())
+    .execute();
+
   await db.schema
     .alterTable('one_time_links')
     .addColumn('account_id', id, (c) => c.references('local_accounts.id').onDelete('cascade'))

@@ -18,6 +18,7 @@ import { accountsRoutes } from './http/routes/accounts.ts';
 import { libraryRoutes } from './http/routes/library.ts';
 import { listensRoutes } from './http/routes/listens.ts';
 import { playlistsRoutes } from './http/routes/playlists.ts';
+import { secondFactorRoutes } from './http/routes/second-factor.ts';
 import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
@@ -152,6 +153,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const routes = [
     ...accountsRoutes,
     ...securityRoutes(connections),
+    ...secondFactorRoutes(identity.backoff),
     ...libraryRoutes(scanner),
     ...listensRoutes,
     ...playlistsRoutes,

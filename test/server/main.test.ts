@@ -173,7 +173,7 @@ describe('start and stop', () => {
     const ended = new Promise((resolve) => idle.once('close', resolve));
     await new Promise((resolve) => idle.once('connect', resolve));
     idle.write(
-      `POST /setup HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\n`,
+      `POST /setup HTTP/1.1\r\nhost: ${host}\r\norigin: ${program.url}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\n`,
     );
     expect(await program.stop()).toBe(0);
     await ended;

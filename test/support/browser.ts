@@ -65,7 +65,8 @@ export async function signIn(page: Page, url: string, username: string, password
   await enterPassword(page, username, password);
 }
 
-async function enterPassword(page: Page, username: string, password: string): Promise<void> {
+/** Fills in the sign-in form of the embedded provider and waits for the start page. */
+export async function enterPassword(page: Page, username: string, password: string): Promise<void> {
   await page.getByLabel('Username').fill(username);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();

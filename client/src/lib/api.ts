@@ -9,15 +9,22 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Do not send the person to the sign-in page on 401: the caller decides. */
   quiet_401?: boolean;
+  query?: Record<string, QueryValue>;
 }
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 let signedOut: () => void = () => undefined;
+let reauthRequired: () => void = () => undefined;
 
 /** Registers what happens when any call finds the session gone; the session module sets it once. */
 export function onSignedOut(handler: () => void): void {
   signedOut = handler;
+}
+
+/** Registers what happens when a call asks for a fresh sign-in; its caller is told of the refusal as of any other. */
+export function onReauthRequired(handler: () => void): void {
+  reauthRequired = handler;
 }
 
 /** The address of a call with its query; empty values are left out. */
@@ -30,7 +37,15 @@ export function addressOf(path: string, query?: Record<string, QueryValue>): str
   return `${BASE}${path}${search === '' ? '' : `?${search}`}`;
 }
 
-async function call<Reply>(method: Method, address: string, body: unknown, options: CallOptions): Promise<Reply> {
+/** What is sent: nothing, a file as it is, or JSON. */
+function contentOf(body: unknown): { body: string | Blob; type: string } | null {
+  if (body === undefined) return null;
+  return body instanceof Blob ? { body, type: body.type } : { body: JSON.stringify(body), type: 'application/json' };
+}
+
+async function call<Reply>(method: Method, path: string, body: unknown, options: CallOptions): Promise<Reply> {
+  const address = addressOf(path, options.query);
+  const content = contentOf(body);
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   let response: Response;
@@ -41,9 +56,9 @@ async function call<Reply>(method: Method, address: string, body: unknown, optio
       credentials: 'same-origin',
       headers: {
         accept: 'application/json, application/problem+json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(content === null ? {} : { 'content-type': content.type }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(content === null ? {} : { body: content.body }),
     });
   } catch (error) {
     // An abandoned call is no failure of the network: whoever aborted it knows.
@@ -74,20 +89,23 @@ async function call<Reply>(method: Method, address: string, body: unknown, optio
         detail: response.statusText,
       });
   if (problem.status === 401 && !options.quiet_401) signedOut();
+  if (problem.code === 'reauth_required') reauthRequired();
   throw problem;
 }
 
 /**
- * Calls the REST API; paths are those of the contract, below `/api/v1`.
+ * Calls the REST API; paths are those of the contract, below `/api/v1`. A `Blob` as body goes out as it is, with its type.
  * @throws ApiProblem for every answer that is not a success, and when none came.
  */
 export const api = {
   get: <Reply>(path: string, query?: Record<string, QueryValue>, options: CallOptions = {}) =>
-    call<Reply>('GET', addressOf(path, query), undefined, options),
+    call<Reply>('GET', path, undefined, query ? { ...options, query } : options),
   post: <Reply = undefined>(path: string, body?: unknown, options: CallOptions = {}) =>
-    call<Reply>('POST', addressOf(path), body, options),
+    call<Reply>('POST', path, body, options),
   put: <Reply = undefined>(path: string, body?: unknown, options: CallOptions = {}) =>
-    call<Reply>('PUT', addressOf(path), body, options),
+    call<Reply>('PUT', path, body, options),
+  patch: <Reply = undefined>(path: string, body?: unknown, options: CallOptions = {}) =>
+    call<Reply>('PATCH', path, body, options),
   del: <Reply = undefined>(path: string, body?: unknown, options: CallOptions = {}) =>
-    call<Reply>('DELETE', addressOf(path), body, options),
+    call<Reply>('DELETE', path, body, options),
 };

@@ -195,7 +195,7 @@ export async function hasLocalAdmin(db: Kysely<Schema>): Promise<boolean> {
 export async function findPasswordHash(db: Kysely<Schema>, username: string) {
   const row = await db
     .selectFrom('local_accounts')
-    .select(['id', 'password_hash', 'is_active'])
+    .select(['id', 'password_hash', 'is_active', 'totp_confirmed_at'])
     .where('username_key', '=', foldUsername(username))
     .executeTakeFirst();
   return row ?? null;

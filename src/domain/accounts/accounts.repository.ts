@@ -169,6 +169,10 @@ export async function deleteExpiredRecords(trx: Trx, now: number): Promise<void>
     .where('expires_at', '<=', now - 60)
     .execute();
   await trx
+    .deleteFrom('pending_second_factors')
+    .where('expires_at', '<=', now - 60)
+    .execute();
+  await trx
     .deleteFrom('token_revocations')
     .where('expires_at', '<=', now - 60)
     .execute();
@@ -197,6 +201,22 @@ export async function takeAttempt(
 export async function replaceOneTimeLink(trx: Trx, one: OneTimeLinksTable): Promise<void> {
   await trx.deleteFrom('one_time_links').where('purpose', '=', one.purpose).execute();
   await trx.insertInto('one_time_links').values(one).execute();
+}
+
+/** Stores a link that sets an account's password, in place of an earlier one of that account. */
+export async function insertResetLink(
+  trx: Trx,
+  link: { hash: string; account_id: string; created_at: number; expires_at: number },
+): Promise<void> {
+  await trx
+    .deleteFrom('one_time_links')
+    .where('purpose', '=', 'reset')
+    .where('account_id', '=', link.account_id)
+    .execute();
+  await trx
+    .insertInto('one_time_links')
+    .values({ ...link, purpose: 'reset' })
+    .execute();
 }
 
 /** Uses a one-time link up; false when it is not there or too old. */

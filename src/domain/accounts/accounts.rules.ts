@@ -71,14 +71,17 @@ export function foldUsername(name: string): string {
 
 /** What a username looks like (Unicode UTS 39 §4, "skeleton"): two names that can be taken for each other share it. */
 export function usernameSkeleton(name: string): string {
-  return unhomoglyph(unhomoglyph(normalizeUsername(name)).toLowerCase());
+  // Capitals have lookalikes of their own, so the small form is mapped again. A dot above an i is not seen.
+  return unhomoglyph(unhomoglyph(normalizeUsername(name)).toLowerCase()).replace(/([ijl])\u0307+/g, '$1');
 }
 
 /** Says what is wrong with a username's spelling, or null. Reserved words are another question. */
 export function usernameProblem(name: string): string | null {
   const length = [...name].length;
   if (length < USERNAME_MIN || length > USERNAME_MAX) return `must have ${USERNAME_MIN} to ${USERNAME_MAX} characters`;
-  if (!/^[\p{L}\p{M}\p{Nd}._-]+$/u.test(name)) return 'may hold letters, digits, dot, underscore and hyphen only';
+  // Some marks and letters are there to be seen by no one: variation selectors, joiners, fillers.
+  if (!/^[\p{L}\p{M}\p{Nd}._-]+$/u.test(name) || /\p{Default_Ignorable_Code_Point}/u.test(name))
+    return 'may hold letters, digits, dot, underscore and hyphen only';
   if (!/^[\p{L}\p{Nd}]/u.test(name) || !/[\p{L}\p{M}\p{Nd}]$/u.test(name))
     return 'must begin and end with a letter or digit';
   if (/\p{M}{3}/u.test(name) || /[._-]{2}/.test(name)) return 'has too many marks in a row';
@@ -87,10 +90,15 @@ export function usernameProblem(name: string): string | null {
   return null;
 }
 
-/** Whether a local account of this role may not carry the name. */
+const looks = (names: Iterable<string>) => new Set([...names].map(usernameSkeleton));
+const RESERVED_LOOKS = looks(RESERVED);
+const OFFICE_LOOKS = looks(OFFICES);
+
+/** Whether a local account of this role may not carry the name, or one that can be taken for it. */
 export function isReservedUsername(name: string, role: Role): boolean {
-  const key = foldUsername(name);
-  return RESERVED.has(key) || (OFFICES.has(key) && role !== 'admin');
+  // As written and in small letters: ADMIN and admin look like different names, and are one.
+  const seen = [usernameSkeleton(name), usernameSkeleton(foldUsername(name))];
+  return seen.some((look) => RESERVED_LOOKS.has(look) || (OFFICE_LOOKS.has(look) && role !== 'admin'));
 }
 
 /** A valid username from what a provider tells: its own, cut to our rules, else a neutral one. Never from the e-mail. */
@@ -133,6 +141,12 @@ export function passwordProblem(password: string): string | null {
   if (length < PASSWORD_MIN) return `must have at least ${PASSWORD_MIN} characters`;
   if (length > PASSWORD_MAX) return `must have at most ${PASSWORD_MAX} characters`;
   return null;
+}
+
+/** As `passwordProblem`, for one that takes another's place; both are compared as they are hashed. */
+export function newPasswordProblem(password: string, current: string): string | null {
+  if (password.normalize('NFKC') === current.normalize('NFKC')) return 'must differ from the current one';
+  return passwordProblem(password);
 }
 
 /** Browsers that name themselves in each other's words: the more telling name comes first. */

@@ -60,6 +60,16 @@ export interface RecoveryCodesTable {
   used_at: number | null;
 }
 
+/** A sign-in whose password was right, waiting for the second factor. */
+export interface PendingSecondFactorsTable {
+  /** The embedded provider's name for the sign-in, bound to the browser by its signed cookie. */
+  interaction_uid: string;
+  account_id: string;
+  /** Codes tried so far. */
+  tries: number;
+  expires_at: number;
+}
+
 /** Server-side browser sessions; the cookie holds a secret of which only the hash is kept. */
 export interface UserSessionsTable {
   /** Named in listings and revocations. */
@@ -183,6 +193,7 @@ export interface AccountsTables {
   oidc_records: OidcRecordsTable;
   one_time_links: OneTimeLinksTable;
   recovery_codes: RecoveryCodesTable;
+  pending_second_factors: PendingSecondFactorsTable;
   api_tokens: ApiTokensTable;
   user_devices: UserDevicesTable;
   token_revocations: TokenRevocationsTable;

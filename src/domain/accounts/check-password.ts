@@ -3,11 +3,12 @@ import { PASSWORD_MAX } from './accounts.rules.ts';
 import { pretendToVerify, verifyPassword } from './password-hash.ts';
 import type { Ctx } from '../context.ts';
 
-export type PasswordCheck = { outcome: 'right'; account_id: string } | { outcome: 'wrong' } | { outcome: 'disabled' };
+export type PasswordCheck =
+  { outcome: 'right'; account_id: string; has_second_factor: boolean } | { outcome: 'wrong' } | { outcome: 'disabled' };
 
 /**
  * Checks a local account's password. An unknown name costs the same time as a wrong password and has the same outcome;
- * that an account is disabled is told only to who knows its password.
+ * that an account is disabled, or has a second factor, is told only to who knows its password.
  */
 export async function checkPassword(ctx: Ctx, input: { username: string; password: string }): Promise<PasswordCheck> {
   const password = input.password.slice(0, PASSWORD_MAX * 2);
@@ -17,5 +18,6 @@ export async function checkPassword(ctx: Ctx, input: { username: string; passwor
     return { outcome: 'wrong' };
   }
   if (!(await verifyPassword(account.password_hash, password))) return { outcome: 'wrong' };
-  return account.is_active === 1 ? { outcome: 'right', account_id: account.id } : { outcome: 'disabled' };
+  if (account.is_active !== 1) return { outcome: 'disabled' };
+  return { outcome: 'right', account_id: account.id, has_second_factor: account.totp_confirmed_at !== null };
 }

@@ -45,13 +45,16 @@ function checkInput(input: NewLocalAccount): void {
 
 /**
  * Makes an account of the embedded provider together with its person, who can be followed and invited at once.
- * `first` runs at the start of the same transaction and may refuse it all.
+ * `first` and `last` run in the same transaction, before and after, and may refuse it all.
  * @throws DomainError `invalid`, `username_taken`.
  */
 export async function createLocalAccount(
   ctx: Ctx,
   input: NewLocalAccount,
-  first?: (tx: TxCtx) => Promise<void>,
+  around: {
+    first?: (tx: TxCtx) => Promise<void>;
+    last?: (tx: TxCtx, made: { user_id: string }) => Promise<void>;
+  } = {},
 ): Promise<{ user_id: string; username: string }> {
   checkInput(input);
   const password_hash = await hashPassword(input.password);
@@ -64,7 +67,7 @@ export async function createLocalAccount(
     });
   try {
     return await inTransaction(ctx, async (tx) => {
-      await first?.(tx);
+      await around.first?.(tx);
       if (await isUsernameTaken(tx.trx, username)) throw taken();
       const account = {
         id: tx.ids.id(),
@@ -92,6 +95,7 @@ export async function createLocalAccount(
         totp_confirmed_at: null,
         totp_last_step: null,
       });
+      await around.last?.(tx, { user_id: user.id });
       return { user_id: user.id, username };
     });
   } catch (error) {

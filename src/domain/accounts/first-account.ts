@@ -1,3 +1,4 @@
+import { audit } from '../admin/audit.ts';
 import { DomainError } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
@@ -40,8 +41,22 @@ export async function createFirstAccount(
   input: Omit<NewLocalAccount, 'role'>,
 ): Promise<{ user_id: string; username: string }> {
   if (!(await isFirstAccountOffered(ctx, hash))) throw spent();
-  return createLocalAccount(ctx, { ...input, role: 'admin' }, async ({ trx, clock }) => {
-    const isTaken = await takeOneTimeLink(trx, { hash, purpose: 'setup', now: epochSeconds(clock) });
-    if (!isTaken || (await hasLocalAdmin(trx))) throw spent();
-  });
+  return createLocalAccount(
+    ctx,
+    { ...input, role: 'admin' },
+    {
+      async first({ trx, clock }) {
+        const isTaken = await takeOneTimeLink(trx, { hash, purpose: 'setup', now: epochSeconds(clock) });
+        if (!isTaken || (await hasLocalAdmin(trx))) throw spent();
+      },
+      async last(tx, { user_id }) {
+        await audit(tx, {
+          action: 'user.created',
+          actor_id: user_id,
+          target_id: user_id,
+          details: { role: 'admin', by: 'setup_link' },
+        });
+      },
+    },
+  );
 }

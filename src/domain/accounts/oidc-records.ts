@@ -1,7 +1,12 @@
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { findOidcRecord } from './accounts.queries.ts';
-import { deleteOidcRecords, markOidcRecordUsed, upsertOidcRecord } from './accounts.repository.ts';
+import {
+  deleteOidcRecords,
+  deleteProviderSession,
+  markOidcRecordUsed,
+  upsertOidcRecord,
+} from './accounts.repository.ts';
 import type { Ctx } from '../context.ts';
 
 /** What the embedded provider keeps of one thing, in its own words. */
@@ -57,4 +62,9 @@ export async function removeOidcRecords(
   by: { id: string } | { grant_id: string },
 ): Promise<void> {
   await inTransaction(ctx, ({ trx }) => deleteOidcRecords(trx, { model, ...by }));
+}
+
+/** Ends a session of the embedded provider: its cookie signs nobody in any more. */
+export async function endProviderSession(ctx: Ctx, uid: string): Promise<void> {
+  await inTransaction(ctx, ({ trx }) => deleteProviderSession(trx, uid));
 }

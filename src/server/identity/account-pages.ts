@@ -1,29 +1,36 @@
-import express from 'express';
 import { checkPassword } from '#domain/accounts/check-password.ts';
-import { createFirstAccount, isFirstAccountOffered } from '#domain/accounts/first-account.ts';
-import { DomainError } from '#domain/errors.ts';
-import { PROBLEMS } from '#contract/problems.ts';
-import { hashSecret } from '../ids.ts';
+import { endProviderSession } from '#domain/accounts/oidc-records.ts';
+import {
+  awaitSecondFactor,
+  checkSecondFactor,
+  findPendingSecondFactor,
+} from '#domain/accounts/pending-second-factor.ts';
 import { pinPublicAddress } from './embedded-provider.ts';
-import { isOwnRequest } from './origins.ts';
-import { loginPage, messagePage, sendPageTo, setupPage } from './pages.ts';
+import { field, hasField, ownForm, queryOf, refusalOf } from './forms.ts';
+import { createKnownBrowsers } from './known-browsers.ts';
+import { mountLinkPages } from './link-pages.ts';
+import { codePage, loginPage, messagePage, sendPageTo } from './pages.ts';
+import type { PasswordCheck } from '#domain/accounts/check-password.ts';
+import type { CodeCheck, PendingSecondFactor } from '#domain/accounts/pending-second-factor.ts';
+import type { Guess } from '#domain/accounts/prove-password.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { EmbeddedProvider } from './embedded-provider.ts';
 import type { LoginBackoff } from './login-backoff.ts';
 import type { Request, Response, Router } from 'express';
 
-const readForm = express.urlencoded({ extended: false, limit: '8kb', parameterLimit: 10 });
-
-/** A field of a posted form as text; a repeated or missing one is empty. */
-function field(req: Request, name: string): string {
-  const body: unknown = req.body;
-  const value =
-    typeof body === 'object' && body !== null ? Object.entries(body).find(([key]) => key === name)?.[1] : undefined;
-  return typeof value === 'string' ? value : '';
-}
-
 const TRY_AGAIN = { href: '/api/v1/auth/login', label: 'Try again' };
 const WRONG = 'That username and password do not match. Check both and try again.';
+const WRONG_CODE = 'That code is not right, or was used already. Wait for the next one.';
+const WRONG_RECOVERY_CODE = 'That recovery code is not right, or was used already.';
+const OVER = 'That took too long, or too many codes were wrong. Begin again with your password.';
+const DISABLED = 'This account has been disabled by an administrator.';
+
+/** How somebody proved who they are (RFC 8176); a recovery code has no name of its own there. */
+const AMR = {
+  password: ['pwd'],
+  totp: ['pwd', 'otp', 'mfa'],
+  recovery_code: ['pwd', 'mfa'],
+} as const;
 
 interface Parts {
   ctx: Ctx;
@@ -33,30 +40,22 @@ interface Parts {
   isOwnOrigin(origin: string): boolean;
 }
 
-/** The pages of the embedded provider: signing in, and making the first account. */
+/** The pages of the embedded provider: signing in, and what one-time links lead to. */
 export function mountAccountPages(router: Router, parts: Parts): void {
   mountLogin(router, parts);
-  mountSetup(router, parts);
+  mountLinkPages(router, parts);
 }
 
-function foreignPage(res: Response, publicUrl: string): void {
-  sendPageTo(
-    res,
-    403,
-    messagePage({
-      title: 'Not from here',
-      text: `This form was sent from another address. Open ${publicUrl} and sign in there.`,
-      code: 'foreign_origin',
-      action: { href: `${publicUrl}/api/v1/auth/login`, label: 'Sign in' },
-    }),
-  );
-}
+type Details = Awaited<ReturnType<Awaited<ReturnType<EmbeddedProvider['provider']>>['interactionDetails']>>;
 
-function mountLogin(router: Router, { ctx, embedded, backoff, publicUrl, isOwnOrigin }: Parts): void {
+function mountLogin(router: Router, parts: Parts): void {
+  const { ctx, embedded, backoff, publicUrl } = parts;
   const path = '/oidc/interaction/:uid';
+  const knownBrowsers = createKnownBrowsers(publicUrl, embedded.cookieKeys, ctx.clock);
+  const actionOf = (details: Details) => `/oidc/interaction/${details.uid}`;
 
   /** The sign-in this browser is in, by its cookie and the address; null after saying that there is none. */
-  async function interaction(req: Request, res: Response) {
+  async function interaction(req: Request, res: Response): Promise<Details | null> {
     pinPublicAddress(req, publicUrl);
     try {
       const details = await (await embedded.provider()).interactionDetails(req, res);
@@ -76,83 +75,131 @@ function mountLogin(router: Router, { ctx, embedded, backoff, publicUrl, isOwnOr
     return null;
   }
 
+  function sendLogin(res: Response, details: Details, status: number, username: string, error: string | null): void {
+    sendPageTo(res, status, loginPage({ action: actionOf(details), username, error }));
+  }
+
+  function sendCode(
+    res: Response,
+    details: Details,
+    status: number,
+    pending: PendingSecondFactor,
+    form: { by: 'app' | 'recovery_code'; error: string | null },
+  ): void {
+    const { username, is_readable: isReadable } = pending;
+    sendPageTo(res, status, codePage({ action: actionOf(details), username, isReadable, ...form }));
+  }
+
+  /** A guess of this request, slowed by where it comes from: the browser, where they signed in before, else the address. */
+  function beginGuess(req: Request, username: string, what: 'password' | 'code'): Promise<Guess> {
+    const browser = knownBrowsers.find(req, username);
+    const from = browser === null ? (req.ip ?? '') : `browser:${browser}`;
+    return backoff.begin({ username, from, isKnown: browser !== null, what });
+  }
+
+  /** Checks a guess; a mistake of ours is not held against who made it. */
+  async function weigh<T>(guess: Guess, check: () => Promise<T>): Promise<T> {
+    try {
+      return await check();
+    } catch (error) {
+      await guess.undo();
+      throw error;
+    }
+  }
+
+  /** Lets them in: back to the provider, which goes on with the sign-in. */
+  async function finish(
+    req: Request,
+    res: Response,
+    details: Details,
+    { account_id, username, by }: { account_id: string; username: string; by: keyof typeof AMR },
+  ): Promise<void> {
+    const before = details.session;
+    if (before !== undefined && before.accountId !== account_id) {
+      // Somebody else used this browser: the provider would go on in their session.
+      await endProviderSession(ctx, before.uid);
+      delete details.session;
+      await details.persist();
+    }
+    res.append('set-cookie', knownBrowsers.mark(req, username));
+    const provider = await embedded.provider();
+    await provider.interactionFinished(
+      req,
+      res,
+      { login: { accountId: account_id, remember: true, amr: [...AMR[by]] } },
+      { mergeWithLastSubmission: false },
+    );
+  }
+
   router.get(path, async (req, res) => {
     const details = await interaction(req, res);
     if (details === null) return;
+    const by = queryOf(req, 'by');
+    const pending = by === 'password' ? null : await findPendingSecondFactor(ctx, details.uid);
+    if (pending !== null) {
+      return sendCode(res, details, 200, pending, { by: by === 'recovery_code' ? by : 'app', error: null });
+    }
     const hint = details.params.login_hint;
-    const username = typeof hint === 'string' ? hint.slice(0, 200) : '';
-    sendPageTo(res, 200, loginPage({ action: `/oidc/interaction/${details.uid}`, username, error: null }));
+    sendLogin(res, details, 200, by !== 'password' && typeof hint === 'string' ? hint.slice(0, 200) : '', null);
   });
 
-  router.post(path, readForm, async (req, res) => {
-    if (!isOwnRequest(req, isOwnOrigin, 'http')) return foreignPage(res, publicUrl);
+  router.post(path, ownForm(parts), async (req: Request, res: Response) => {
     const details = await interaction(req, res);
     if (details === null) return;
+    return hasField(req, 'code') ? takeCode(req, res, details) : takePassword(req, res, details);
+  });
+
+  async function takePassword(req: Request, res: Response, details: Details): Promise<void> {
     const username = field(req, 'username').trim().slice(0, 200);
-    const address = req.ip ?? '';
-    const again = (status: number, error: string) =>
-      sendPageTo(res, status, loginPage({ action: `/oidc/interaction/${details.uid}`, username, error }));
+    let checked: PasswordCheck;
     try {
-      await backoff.check(username, address);
-      const checked = await checkPassword(ctx, { username, password: field(req, 'password') });
-      if (checked.outcome === 'wrong') {
-        await backoff.failed(username, address);
-        return again(401, WRONG);
-      }
-      await backoff.succeeded(username, address);
-      if (checked.outcome === 'disabled') return again(403, 'This account has been disabled by an administrator.');
-      const provider = await embedded.provider();
-      await provider.interactionFinished(
-        req,
-        res,
-        { login: { accountId: checked.account_id, remember: true, amr: ['pwd'] } },
-        { mergeWithLastSubmission: false },
+      const guess = await beginGuess(req, username, 'password');
+      checked = await weigh(guess, () => checkPassword(ctx, { username, password: field(req, 'password') }));
+      if (checked.outcome === 'wrong') return sendLogin(res, details, 401, username, WRONG);
+      // Before the second factor nothing is forgotten: else a known password would buy fresh tries at codes.
+      if (checked.outcome === 'right' && checked.has_second_factor) await guess.undo();
+      else await guess.succeeded();
+    } catch (error) {
+      const { status, errors } = refusalOf(res, error);
+      return sendLogin(res, details, status, username, errors.map(({ message }) => message).join(' '));
+    }
+    if (checked.outcome === 'disabled') return sendLogin(res, details, 403, username, DISABLED);
+    const { account_id } = checked;
+    if (!checked.has_second_factor) return finish(req, res, details, { account_id, username, by: 'password' });
+    await awaitSecondFactor(ctx, { interaction_uid: details.uid, account_id });
+    res.setHeader('cache-control', 'no-store');
+    res.redirect(303, actionOf(details));
+  }
+
+  async function takeCode(req: Request, res: Response, details: Details): Promise<void> {
+    const form = { by: field(req, 'by') === 'recovery_code' ? ('recovery_code' as const) : ('app' as const) };
+    const pending = await findPendingSecondFactor(ctx, details.uid);
+    if (pending === null) return sendLogin(res, details, 401, '', OVER);
+    const { username } = pending;
+    let checked: CodeCheck;
+    try {
+      const guess = await beginGuess(req, username, 'code');
+      checked = await weigh(guess, () =>
+        checkSecondFactor(ctx, { interaction_uid: details.uid, typed: field(req, 'code').slice(0, 100) }),
       );
+      if (checked.outcome === 'right') await guess.succeeded();
+      else if (checked.outcome !== 'wrong') await guess.undo();
     } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      if (error.retryAfter !== undefined) res.setHeader('retry-after', String(error.retryAfter));
-      again(PROBLEMS[error.code].status, error.message);
+      const { status, errors } = refusalOf(res, error);
+      const message = errors.map((one) => one.message).join(' ');
+      return sendCode(res, details, status, pending, { ...form, error: message });
     }
-  });
-}
-
-function mountSetup(router: Router, { ctx, publicUrl, isOwnOrigin }: Parts): void {
-  const spent = (res: Response) =>
-    sendPageTo(
-      res,
-      404,
-      messagePage({
-        title: 'This link no longer works',
-        text: 'It was used already, or is too old. If no account was made with it, restart the server: it prints a new link.',
-        action: { href: '/api/v1/auth/login', label: 'Sign in' },
-      }),
-    );
-
-  router.get('/setup', async (req, res) => {
-    const token = typeof req.query.token === 'string' ? req.query.token : '';
-    if (!(await isFirstAccountOffered(ctx, hashSecret(token)))) return spent(res);
-    sendPageTo(res, 200, setupPage({ token, username: '', display_name: '', errors: [] }));
-  });
-
-  router.post('/setup', readForm, async (req, res) => {
-    if (!isOwnRequest(req, isOwnOrigin, 'http')) return foreignPage(res, publicUrl);
-    const form = {
-      token: field(req, 'token'),
-      username: field(req, 'username').trim(),
-      display_name: field(req, 'display_name'),
-    };
-    try {
-      const { username } = await createFirstAccount(ctx, hashSecret(form.token), {
-        username: form.username,
-        display_name: form.display_name,
-        password: field(req, 'password'),
-      });
-      res.redirect(303, `/api/v1/auth/login?${new URLSearchParams({ return_to: '/', login_hint: username })}`);
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      if (error.code === 'not_found') return spent(res);
-      const errors = error.errors.length > 0 ? error.errors : [{ path: '', message: error.message }];
-      sendPageTo(res, PROBLEMS[error.code].status, setupPage({ ...form, errors }));
+    if (checked.outcome === 'right') {
+      return finish(req, res, details, { account_id: checked.account_id, username, by: checked.by });
     }
-  });
+    if (checked.outcome === 'unreadable') {
+      return sendCode(res, details, 503, { ...pending, is_readable: false }, { by: 'recovery_code', error: null });
+    }
+    const still = checked.outcome === 'over' ? null : await findPendingSecondFactor(ctx, details.uid);
+    if (still === null) return sendLogin(res, details, 401, username, OVER);
+    sendCode(res, details, 401, still, {
+      ...form,
+      error: form.by === 'app' ? WRONG_CODE : WRONG_RECOVERY_CODE,
+    });
+  }
 }

@@ -1,4 +1,5 @@
 import { findActiveLocalAccount } from '#domain/accounts/accounts.queries.ts';
+import { foldUsername } from '#domain/accounts/accounts.rules.ts';
 import { warmUpPasswordHash } from '#domain/accounts/password-hash.ts';
 import { oidcAdapter } from './oidc-adapter.ts';
 import { PAGE_HEADERS, messagePage } from './pages.ts';
@@ -27,6 +28,8 @@ export interface EmbeddedProvider {
   /** Loaded by the first sign-in: people stay signed in for weeks, and an idle server does without it. */
   provider(): Promise<Provider>;
   issuer: string;
+  /** What seals our own marks in browsers, too: the first seals, all open. */
+  cookieKeys: readonly string[];
   /** Serves everything below `/oidc` that is not one of our pages. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
 }
@@ -51,15 +54,32 @@ export function createEmbeddedProvider(ctx: Ctx, options: EmbeddedOptions): Embe
   };
   return {
     issuer,
+    cookieKeys: options.keys.cookieKeys,
     provider: async () => (await build()).provider,
     handle: async (req, res) => (await build()).callback(req, res),
   };
 }
 
 async function buildProvider(ctx: Ctx, issuer: string, options: EmbeddedOptions): Promise<Provider> {
-  const { Provider: OidcProvider } = await import('oidc-provider');
+  const { Provider: OidcProvider, interactionPolicy } = await import('oidc-provider');
   // In the background: the first unknown name must cost no more time than the next.
   warmUpPasswordHash().catch((error: unknown) => ctx.log.error('passwords cannot be hashed', {}, error));
+  const { Check, base } = interactionPolicy;
+  /** The usual questions, and one more: somebody else was asked for than who this browser is signed in as. */
+  const policy = () => {
+    const prompts = base();
+    prompts.get('login')?.checks.add(
+      new Check('login_hint', 'another person was asked for', async ({ oidc }) => {
+        const { session, params, result } = oidc;
+        const hint = params?.login_hint;
+        // Whoever has just signed in has answered, under whatever name.
+        if (typeof hint !== 'string' || session?.accountId === undefined || result?.login !== undefined) return false;
+        const account = await findActiveLocalAccount(ctx.db, session.accountId);
+        return account === null || foldUsername(account.username) !== foldUsername(hint);
+      }),
+    );
+    return prompts;
+  };
   const provider: Provider = new OidcProvider(issuer, {
     adapter: oidcAdapter(ctx),
     jwks: { keys: options.keys.signing as never },
@@ -79,7 +99,13 @@ async function buildProvider(ctx: Ctx, issuer: string, options: EmbeddedOptions)
     clientAuthMethods: ['client_secret_basic'],
     responseTypes: ['code'],
     scopes: SCOPE.split(' '),
-    claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email'], sid: null, auth_time: null },
+    claims: {
+      openid: ['sub', 'amr'],
+      profile: ['name', 'preferred_username'],
+      email: ['email'],
+      sid: null,
+      auth_time: null,
+    },
     // Our client reads names from the ID token; there is no userinfo endpoint to ask.
     conformIdTokenClaims: false,
     subjectTypes: ['public'],
@@ -117,7 +143,7 @@ async function buildProvider(ctx: Ctx, issuer: string, options: EmbeddedOptions)
         }),
       },
     },
-    interactions: { url: (_ctx, interaction) => `/oidc/interaction/${interaction.uid}` },
+    interactions: { url: (_ctx, interaction) => `/oidc/interaction/${interaction.uid}`, policy: policy() },
     async findAccount(_ctx, id) {
       const account = await findActiveLocalAccount(ctx.db, id);
       if (account === null) return undefined;

@@ -4,6 +4,7 @@ import { PROBLEMS } from '#contract/problems.ts';
 import { createLocalAccount } from '#domain/accounts/create-local-account.ts';
 import { LOCAL_ISSUER } from '#domain/accounts/ensure-user.ts';
 import { offerFirstAccount } from '#domain/accounts/first-account.ts';
+import { noteSlowedSignIns } from '#domain/accounts/note-slowed-sign-ins.ts';
 import { sweepExpired } from '#domain/accounts/sessions.ts';
 import { standingsOf } from '#domain/accounts/standing.ts';
 import { DomainError } from '#domain/errors.ts';
@@ -27,6 +28,7 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { OutboundFetch } from '../outbound.ts';
 import type { Door } from './origins.ts';
 import type { EmbeddedProvider } from './embedded-provider.ts';
+import type { LoginBackoff } from './login-backoff.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Router } from 'express';
 import type { JWTVerifyGetKey } from 'jose';
@@ -53,7 +55,7 @@ export interface IdentityConfig {
 
 /** Whose request is this? The one place that answers, for every door. */
 export interface Identity {
-  /** Mount at the root: `/oidc`, `/setup`, `/api/v1/auth/login`, `/callback` and `/logout`. */
+  /** Mount at the root: `/oidc`, `/setup`, `/invite`, `/reset`, `/api/v1/auth/login`, `/callback` and `/logout`. */
   router: Router;
   /**
    * A Bearer token if there is one, else the session cookie; a cookie on an unsafe call or an upgrade needs our own origin.
@@ -63,6 +65,8 @@ export interface Identity {
   /** @throws DomainError as `authenticate`. */
   authenticateToken(token: string): Promise<Actor>;
   isOwnOrigin(origin: string): boolean;
+  /** Slows guessing at passwords, wherever one is asked for. */
+  backoff: LoginBackoff;
   /** Whether a caller of a moment ago may still be served. */
   isActorAlive(actor: Actor): Promise<boolean>;
   /** How callers stand now: null for who may not be served any more, else with the role that counts today. */
@@ -199,14 +203,21 @@ export async function createIdentity(options: {
     verifyToken,
     authenticate: (req) => authenticate(req, 'http'),
   });
+  const backoff = createLoginBackoff(
+    // In the background: a known name must not take longer to be refused than an unknown one.
+    (username) =>
+      void noteSlowedSignIns(ctx, username).catch((error: unknown) =>
+        ctx.log.error('slowed sign-ins could not be written down', {}, error),
+      ),
+  );
   const { embedded } = source;
   if (embedded !== null) {
-    mountAccountPages(router, { ctx, embedded, backoff: createLoginBackoff(), publicUrl, isOwnOrigin });
+    mountAccountPages(router, { ctx, embedded, backoff, publicUrl, isOwnOrigin });
     router.use('/oidc', (req, res, next) => {
       pinPublicAddress(req, publicUrl);
       embedded.handle(req, res).catch(next);
     });
-    router.use(['/oidc', '/setup'], ((error, _req, res, next) => {
+    router.use(['/oidc', '/setup', '/invite', '/reset'], ((error, _req, res, next) => {
       if (res.headersSent) return next(error);
       ctx.log.error('a sign-in page failed', {}, error);
       sendPageTo(res, 500, messagePage({ title: PROBLEMS.internal.title, text: 'Try again in a moment.' }));
@@ -225,6 +236,7 @@ export async function createIdentity(options: {
     authenticate: (req, { door } = { door: 'http' }) => authenticate(req, door),
     authenticateToken,
     isOwnOrigin,
+    backoff,
     get revision() {
       return remembered.revision;
     },

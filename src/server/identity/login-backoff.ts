@@ -3,20 +3,28 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { DomainError } from '#domain/errors.ts';
 import { foldUsername } from '#domain/accounts/accounts.rules.ts';
 import { hashSecret } from '../ids.ts';
+import type { Guesses } from '#domain/accounts/prove-password.ts';
 
 /** Failures that cost no waiting, and for how long they are remembered (seconds). */
 const FREE_FAILURES = 5;
 const MEMORY = 15 * 60;
 /** The first wait in seconds; each further failure doubles it, up to the memory itself. */
 const FIRST_WAIT = 5;
+/** Failures of one name from anywhere, from which on strangers to it wait before their first try, and how long (seconds). */
+const BUSY_FAILURES = 50;
+const STRANGER_WAIT = 10;
+/**
+ * Wrong codes of one account from strangers that are taken in an hour. Whoever tries codes knows the password, and six
+ * digits bear no more: three of a million are right at a time.
+ */
+const CODE_FAILURES = 10;
+const CODE_MEMORY = 3600;
 
-/** Slows guessing at one account from one address; others, and the same person elsewhere, are not held up. */
-export interface LoginBackoff {
-  /** @throws DomainError `too_many` while the wait lasts. */
-  check(username: string, address: string): Promise<void>;
-  failed(username: string, address: string): Promise<void>;
-  succeeded(username: string, address: string): Promise<void>;
-}
+/**
+ * Slows guessing at one account: from one address, and, when many addresses try it, from every address that the person has
+ * not signed in from. It never locks anybody out: each wait ends, and a browser they know does not wait for others.
+ */
+export type LoginBackoff = Guesses;
 
 /** A household or machine owns a whole IPv6 /56, so that is what counts as one address (trust.md E8). */
 export function addressKey(address: string): string {
@@ -32,29 +40,112 @@ export function addressKey(address: string): string {
   return groups.slice(0, 3).join(':') + ':' + (groups[3] ?? '0').padStart(4, '0').slice(0, 2);
 }
 
-/** A backoff in this process's memory. */
-export function createLoginBackoff(): LoginBackoff {
+const tooMany = (seconds: number) =>
+  new DomainError('too_many', `Too many failed sign-ins. Try again in ${seconds} seconds.`, { retryAfter: seconds });
+
+/**
+ * A backoff in this process's memory.
+ * @param onSlowed hears of a name at which guessing has begun to be slowed, once in a quarter of an hour
+ */
+export function createLoginBackoff(onSlowed: (username: string) => void = () => {}): LoginBackoff {
   const failures = new RateLimiterMemory({ keyPrefix: 'failures', points: FREE_FAILURES, duration: MEMORY });
   const waits = new RateLimiterMemory({ keyPrefix: 'waits', points: 1, duration: MEMORY });
-  const keyOf = (username: string, address: string) => hashSecret(`${foldUsername(username)}\n${addressKey(address)}`);
+  const everywhere = new RateLimiterMemory({ keyPrefix: 'everywhere', points: BUSY_FAILURES, duration: MEMORY });
+  const strangers = new RateLimiterMemory({ keyPrefix: 'strangers', points: 1, duration: MEMORY });
+  const codes = new RateLimiterMemory({ keyPrefix: 'codes', points: CODE_FAILURES, duration: CODE_MEMORY });
+  const told = new RateLimiterMemory({ keyPrefix: 'told', points: 1, duration: MEMORY });
+
+  const secondsLeft = (wait: { msBeforeNext: number } | null) =>
+    wait === null ? 0 : Math.max(0, Math.ceil(wait.msBeforeNext / 1000));
+
+  async function tellOnce(username: string, name: string): Promise<void> {
+    const { consumedPoints } = await told.penalty(name);
+    if (consumedPoints === 1) onSlowed(username);
+  }
+
+  const lines = new Map<string, Promise<unknown>>();
+  /** One at a time for each key: looking and counting are several steps, between which nobody may slip. */
+  async function inLine<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = lines.get(key) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    const done = turn.catch(() => undefined);
+    lines.set(key, done);
+    try {
+      return await turn;
+    } finally {
+      if (lines.get(key) === done) lines.delete(key);
+    }
+  }
+
   return {
-    async check(username, address) {
-      const wait = await waits.get(keyOf(username, address));
-      if (wait === null || wait.msBeforeNext <= 0) return;
-      const retryAfter = Math.ceil(wait.msBeforeNext / 1000);
-      throw new DomainError('too_many', `Too many failed sign-ins. Try again in ${retryAfter} seconds.`, {
-        retryAfter,
+    async begin({ username, from, isKnown, what }) {
+      const name = hashSecret(foldUsername(username));
+      const key = hashSecret(`${foldUsername(username)}\n${addressKey(from)}`);
+      const isStrangersCode = what === 'code' && !isKnown;
+      await inLine(isStrangersCode ? `codes ${name}` : key, async () => {
+        const left = secondsLeft(await waits.get(key));
+        if (left > 0) throw tooMany(left);
+        const tried = isStrangersCode ? await codes.get(name) : null;
+        if ((tried?.consumedPoints ?? 0) >= CODE_FAILURES) throw tooMany(Math.max(1, secondsLeft(tried)));
+        const isBusy = !isKnown && ((await everywhere.get(name))?.consumedPoints ?? 0) >= BUSY_FAILURES;
+        if (isBusy && (await strangers.get(key)) === null) {
+          await strangers.penalty(key);
+          await waits.block(key, STRANGER_WAIT);
+          throw tooMany(STRANGER_WAIT);
+        }
+        if (isStrangersCode) await codes.penalty(name);
+        const { consumedPoints } = await failures.penalty(key);
+        const { consumedPoints: anywhere } = await everywhere.penalty(name);
+        // Nothing is free for strangers to a name that many are trying.
+        const over = isBusy ? Math.max(0, consumedPoints - 1) : consumedPoints - FREE_FAILURES;
+        if (over >= 0) await waits.block(key, Math.min(MEMORY, FIRST_WAIT * 2 ** over));
+        if (over >= 0 || anywhere >= BUSY_FAILURES) await tellOnce(username, name);
       });
+      const notWrong = async () => {
+        await waits.delete(key);
+        await everywhere.reward(name);
+        if (isStrangersCode) await codes.reward(name);
+      };
+      return {
+        async undo() {
+          await notWrong();
+          await failures.reward(key);
+        },
+        async succeeded() {
+          await notWrong();
+          await failures.delete(key);
+        },
+      };
     },
-    async failed(username, address) {
-      const key = keyOf(username, address);
-      const { consumedPoints } = await failures.penalty(key);
-      const over = consumedPoints - FREE_FAILURES;
-      if (over >= 0) await waits.block(key, Math.min(MEMORY, FIRST_WAIT * 2 ** over));
-    },
-    async succeeded(username, address) {
-      const key = keyOf(username, address);
-      await Promise.all([failures.delete(key), waits.delete(key)]);
-    },
+  };
+}
+
+/** Uses of one-time links from one address that are free in `LINK_MEMORY` seconds: codes of 256 bits are not guessed, only tried. */
+const LINK_TRIES = 40;
+const LINK_MEMORY = 15 * 60;
+
+/** Bounds how often one address tries links that do not work, or sends their forms. */
+export interface LinkLimit {
+  /** Counts a form before it is looked at. @throws DomainError `too_many` once the address is over the limit. */
+  take(address: string): Promise<void>;
+  /** Looks without counting. @throws DomainError `too_many` */
+  check(address: string): Promise<void>;
+  /** Counts a link that did not work; who is over the limit by it is told the next time. */
+  missed(address: string): Promise<void>;
+}
+
+/** A limit in this process's memory. */
+export function createLinkLimit(): LinkLimit {
+  const tries = new RateLimiterMemory({ keyPrefix: 'links', points: LINK_TRIES, duration: LINK_MEMORY });
+  const refuseFrom = (limit: number, used: { consumedPoints: number; msBeforeNext: number } | null) => {
+    if (used === null || used.consumedPoints < limit) return;
+    const retryAfter = Math.max(1, Math.ceil(used.msBeforeNext / 1000));
+    const minutes = Math.ceil(retryAfter / 60);
+    throw new DomainError('too_many', `Too many tries from here. Try again in ${minutes} minutes.`, { retryAfter });
+  };
+  return {
+    take: async (address) => refuseFrom(LINK_TRIES + 1, await tries.penalty(addressKey(address))),
+    check: async (address) => refuseFrom(LINK_TRIES, await tries.get(addressKey(address))),
+    missed: async (address) => void (await tries.penalty(addressKey(address))),
   };
 }

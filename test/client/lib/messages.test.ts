@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { accountDe } from '../../../client/src/lib/messages/account.de.ts';
+import { accountEn } from '../../../client/src/lib/messages/account.en.ts';
+import { adminDe } from '../../../client/src/lib/messages/admin.de.ts';
+import { adminEn } from '../../../client/src/lib/messages/admin.en.ts';
 import { de } from '../../../client/src/lib/messages/de.ts';
 import { en } from '../../../client/src/lib/messages/en.ts';
 
@@ -19,9 +23,13 @@ function texts(node: unknown, path = ''): Map<string, string> {
   return found;
 }
 
-describe('messages', () => {
-  const english = texts(en);
-  const german = texts(de);
+describe.each([
+  ['of the app', en, de],
+  ['of the settings', accountEn, accountDe],
+  ['of the administration', adminEn, adminDe],
+])('messages %s', (_which, one, other) => {
+  const english = texts(one);
+  const german = texts(other);
 
   it('have the same places in every language', () => {
     expect([...german.keys()].sort()).toEqual([...english.keys()].sort());

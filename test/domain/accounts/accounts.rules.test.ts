@@ -6,8 +6,10 @@ import {
   roleFromClaims,
   usernameFromClaims,
   usernameProblem,
+  usernameSkeleton,
   withSuffix,
 } from '#domain/accounts/accounts.rules.ts';
+import { LOOKALIKES } from '../../support/lookalikes.ts';
 import { parsePreferences } from '#domain/accounts/preferences.ts';
 import { DEFAULT_PREFERENCES } from '#contract/accounts.ts';
 
@@ -38,6 +40,16 @@ describe('usernames', () => {
     'Ανa',
     'oлga',
     'ana😀',
+    'ana\ufe0f',
+    'a\u034fna',
+    'ana\u3164',
+    'a\u115fna',
+    'an\u00ada',
+    'an\u2060a',
+    'a\u200fna',
+    '\u202eana',
+    `a${'\u0301'.repeat(500)}`,
+    `a${'\u0301b\u0301'.repeat(500)}`,
   ])('[ID20] %j is not', (name) => expect(usernameProblem(normalizeUsername(name))).not.toBeNull());
 
   test.each([
@@ -55,6 +67,35 @@ describe('usernames', () => {
     expect(isReservedUsername('admin', 'admin')).toBe(false);
     expect(isReservedUsername('ana', 'user')).toBe(false);
   });
+
+  test.each(['adrnin', 'ADRNIN', 'roοt', 'systern', 'nu11', 'a11', 'Mod', 'rnod', 'aԁmin', 'nobody'])(
+    '[ID73] %s would be taken for a reserved name',
+    (name) => expect(isReservedUsername(name, 'user')).toBe(true),
+  );
+
+  test('[F6] each of fifty lookalikes is refused beside the name it looks like: as a spelling, or as taken', () => {
+    expect(LOOKALIKES).toHaveLength(50);
+    const accepted = LOOKALIKES.filter(
+      ([name, lookalike]) =>
+        usernameProblem(normalizeUsername(lookalike)) === null &&
+        foldUsername(name) !== foldUsername(lookalike) &&
+        usernameSkeleton(name) !== usernameSkeleton(lookalike),
+    );
+    expect(accepted).toEqual([]);
+    for (const [name, lookalike] of LOOKALIKES) {
+      expect(usernameProblem(name)).toBeNull();
+      expect(lookalike).not.toBe(name);
+    }
+  });
+
+  test.each([
+    ['ana', 'anna'],
+    ['ben', 'den'],
+    ['jorg', 'jörg'],
+    ['resume', 'résumé'],
+    ['Ольга', 'Олег'],
+    ['user1', 'user2'],
+  ])('[ID73] %s and %s are two names', (a, b) => expect(usernameSkeleton(a)).not.toBe(usernameSkeleton(b)));
 
   test.each([
     [{ username: 'ana' }, 'ana'],

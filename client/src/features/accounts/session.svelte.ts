@@ -5,32 +5,27 @@ import { i18n } from '../../lib/i18n.svelte.ts';
 import { asProblem } from '../../lib/problem.ts';
 import { problemText } from '../../lib/problem-text.ts';
 import { queryClient } from '../../lib/query.ts';
+import { loginAddress, placeOf } from '../../lib/sign-in.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
 import type { Me, Preferences } from '#contract/accounts.ts';
 import type { ApiProblem } from '../../lib/problem.ts';
 
 /** Mirrors DEFAULT_PREFERENCES of the contract, whose module would bring zod into the bundle. */
-const DEFAULTS: Preferences = {
+export const DEFAULTS: Preferences = {
   theme: 'system',
   language: 'system',
   single_key_shortcuts: true,
   announce_edits: 'summary',
+  seek_step: 5,
+  resume_queue: true,
+  notify_friends: false,
+  notify_playlists: true,
+  new_playlists_public: false,
+  new_playlists_collaborative: false,
 };
 
-/** Where the server begins the sign-in; a plain navigation, because its pages live outside the client. */
-export function signInAddress(return_to: string): string {
-  return `/api/v1/auth/login?return_to=${encodeURIComponent(return_to)}`;
-}
-
-/** The client's own sign-in page, which explains and links to the server's. */
-export function loginAddress(return_to: string): string {
-  return return_to === '/' ? '/login' : `/login?return_to=${encodeURIComponent(return_to)}`;
-}
-
-/** A `return_to` from the address bar is followed only inside this site. */
-export function safeReturnTo(value: string | null): string {
-  return value !== null && /^\/(?![/\\])/.test(value) && !value.startsWith('/login') ? value : '/';
-}
+/** Longer than a server takes to answer a sign-out. */
+const STAYED_MS = 10_000;
 
 /** Who is signed in here, and how they like the app. */
 class Session {
@@ -38,6 +33,8 @@ class Session {
   #preferences = $state.raw<Preferences>(DEFAULTS);
   #problem = $state.raw<ApiProblem | null>(null);
   #loading: Promise<void> | null = null;
+  #wasLost = $state(false);
+  #onsignout: (() => void)[] = [];
 
   get me(): Me | null {
     return this.#me;
@@ -48,6 +45,10 @@ class Session {
   /** Why nobody could be loaded, when it is not for want of a sign-in. */
   get problem(): ApiProblem | null {
     return this.#problem;
+  }
+  /** A session ended while the app was open. */
+  get wasLost(): boolean {
+    return this.#wasLost;
   }
   get isAdmin(): boolean {
     return this.#me?.roles.includes('admin') ?? false;
@@ -85,6 +86,15 @@ class Session {
     if (this.#me) this.#me = { ...this.#me, ...part };
   }
 
+  /** Reads anew who I am, as after a change of my own role; what was known stays if that fails. */
+  async refresh(): Promise<void> {
+    try {
+      this.#me = await api.get<Me>('/auth/profile');
+    } catch (error) {
+      toaster.error(problemText(asProblem(error)));
+    }
+  }
+
   /** Changes preferences at once, and back if the server refuses. */
   async setPreferences(change: Partial<Preferences>): Promise<void> {
     const before = this.#preferences;
@@ -97,27 +107,42 @@ class Session {
     }
   }
 
-  async signOut(): Promise<void> {
-    try {
-      await api.post('/auth/logout', undefined, { quiet_401: true });
-    } catch (error) {
-      const problem = asProblem(error);
-      if (problem.status !== 401) {
-        toaster.error(problemText(problem));
-        return;
-      }
+  /**
+   * Leaves by a form of the page's own: the browser follows where the server sends it, be that the sign-in page or the
+   * provider's own goodbye. Nothing of this person stays in memory, and of what they heard nothing on the device.
+   */
+  signOut(): void {
+    if (!navigator.onLine) {
+      toaster.error(i18n.m.problems.network);
+      return;
     }
     gateway.disconnect();
-    // A full navigation leaves nothing of this person in memory.
-    location.assign('/login');
+    for (const handler of this.#onsignout) handler();
+    const form = document.createElement('form');
+    form.method = 'post';
+    form.action = '/api/v1/auth/logout';
+    document.body.append(form);
+    // A page that comes back out of the browser's memory would still show this person.
+    addEventListener('pageshow', (event) => event.persisted && location.reload());
+    form.submit();
+    // The page may have been kept by edits that wait: then it needs its line again.
+    setTimeout(() => gateway.connect(), STAYED_MS);
+  }
+
+  /** Calls back when the person signs out, before the page goes. */
+  onSignOut(handler: () => void): void {
+    this.#onsignout.push(handler);
   }
 
   /** The session is gone: forget the person and ask them to sign in, keeping where they were. */
   lost(): void {
+    // Many calls find it at once; only the first knows where the person was.
+    if (!this.#me) return;
     this.#me = null;
+    this.#wasLost = true;
     gateway.disconnect();
     queryClient.clear();
-    void goto(loginAddress(location.pathname + location.search));
+    void goto(loginAddress(placeOf(location)));
   }
 
   async #apply(preferences: Preferences): Promise<void> {

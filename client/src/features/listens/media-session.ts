@@ -1,3 +1,4 @@
+import { session } from '../accounts/session.svelte.ts';
 import type { Track } from '#contract/library.ts';
 
 interface Controls {
@@ -25,8 +26,12 @@ export function connectMediaSession(controls: Controls): void {
   media.setActionHandler('previoustrack', () => controls.previous());
   media.setActionHandler('seekto', ({ seekTime }) => seekTime !== undefined && controls.seek(seekTime));
   if (isIos()) return;
-  media.setActionHandler('seekbackward', ({ seekOffset }) => controls.seekBy(-(seekOffset ?? 10)));
-  media.setActionHandler('seekforward', ({ seekOffset }) => controls.seekBy(seekOffset ?? 10));
+  media.setActionHandler('seekbackward', ({ seekOffset }) =>
+    controls.seekBy(-(seekOffset ?? session.preferences.seek_step)),
+  );
+  media.setActionHandler('seekforward', ({ seekOffset }) =>
+    controls.seekBy(seekOffset ?? session.preferences.seek_step),
+  );
 }
 
 /** Tells the system what plays and where it is. */

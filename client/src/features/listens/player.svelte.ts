@@ -3,11 +3,13 @@ import { announce } from '../../ui/live-region.svelte.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
 import { connectMediaSession, showMediaSession } from './media-session.ts';
 import { outbox } from './outbox.svelte.ts';
+import { QueueKeeper } from './kept-queue.ts';
 import { Playback } from './playback.ts';
 import { Queue } from './queue.svelte.ts';
 import { failureOf, streamAddress } from './stream.ts';
 import { Volume } from './volume.svelte.ts';
 import type { Track } from '#contract/library.ts';
+import type { KeptQueue } from './kept-queue.ts';
 import type { QueueEntry, Repeat } from './queue-order.ts';
 import type { FailureKind } from './stream.ts';
 
@@ -25,7 +27,7 @@ const RECOVER_MS = [1_000, 2_000, 4_000, 8_000];
 
 /** The one player: two audio elements that take turns, the queue, and what the server is told of it. */
 class Player {
-  #queue = new Queue();
+  #queue = new Queue((order) => this.#keeper?.changed(order));
   #volume = new Volume();
   #state = $state<PlayerState>('empty');
   #position = $state(0);
@@ -43,6 +45,8 @@ class Player {
   #recovering = 0;
   #skip: { timer: ReturnType<typeof setTimeout>; toast: number } | null = null;
   #ticker: ReturnType<typeof setInterval> | undefined;
+  /** Keeps the queue on this device, if the person wants that. */
+  #keeper: QueueKeeper | null = null;
 
   get state(): PlayerState {
     return this.#state;
@@ -109,7 +113,38 @@ class Player {
     addEventListener('pagehide', (event) => {
       // The page is going for good: the end is kept by the outbox and sent with the next visit if not now.
       if (!event.persisted) this.#leave();
+      this.#keepPlace();
+      this.#keeper?.flush();
     });
+  }
+
+  /** Keeps the queue of a person on this device. What was kept comes back paused, unless something is there already. */
+  keepQueueOf(user_id: string): void {
+    let kept: KeptQueue | null;
+    try {
+      this.#keeper = new QueueKeeper(localStorage, user_id);
+      kept = this.#keeper.read();
+    } catch (error) {
+      console.debug('queue not kept', error);
+      return;
+    }
+    if (this.current) this.#keeper.changed(this.#queue.order);
+    else if (kept) {
+      this.#queue.restore(kept.order);
+      const length = kept.order.entries[kept.order.index]?.item.duration ?? Number.POSITIVE_INFINITY;
+      this.#position = kept.position < length ? kept.position : 0;
+      this.#state = 'paused';
+    }
+  }
+
+  /** Forgets what is kept of a person's queue, and keeps nothing from now on. */
+  forgetQueueOf(user_id: string): void {
+    this.#keeper = null;
+    try {
+      new QueueKeeper(localStorage, user_id).forget();
+    } catch (error) {
+      console.debug('no storage to forget from', error);
+    }
   }
 
   /** Plays a list from one of its tracks on; with `shuffle`, from any. */
@@ -182,8 +217,13 @@ class Player {
   seek(seconds: number): void {
     const deck = this.#active;
     const entry = this.#queue.current;
-    if (!deck || !entry || this.#loadedKey !== entry.key || this.#state === 'failed') return;
+    if (!deck || !entry || this.#state === 'failed') return;
     const to = Math.min(Math.max(0, seconds), Math.max(0, this.duration - 0.25));
+    if (this.#loadedKey !== entry.key) {
+      // Nothing is loaded yet, as after coming back: play begins there.
+      if (this.#state === 'paused') this.#position = to;
+      return;
+    }
     // The place left is told before, the place reached after ("seeked"): the way between was not heard.
     this.#playback?.progress(deck.currentTime * 1000);
     this.#position = to;
@@ -258,6 +298,7 @@ class Player {
     this.#position = 0;
     this.#duration = 0;
     this.#recovering = 0;
+    this.#keepPlace();
     const track = this.current;
     if (!track) {
       this.#wanted = false;
@@ -322,7 +363,9 @@ class Player {
     else this.#playback = new Playback(track.id, position_ms, (report) => outbox.add(report));
     clearInterval(this.#ticker);
     this.#ticker = setInterval(() => {
-      if (this.#state === 'playing') this.#playback?.progress(deck.currentTime * 1000, 'playing');
+      if (this.#state !== 'playing') return;
+      this.#playback?.progress(deck.currentTime * 1000, 'playing');
+      this.#keepPlace();
     }, REPORT_EVERY_MS);
     showMediaSession(track, this);
   }
@@ -335,6 +378,7 @@ class Player {
     this.#state = 'paused';
     clearInterval(this.#ticker);
     this.#playback?.progress(deck.currentTime * 1000, 'paused');
+    this.#keepPlace();
   }
 
   #onWaiting(deck: HTMLAudioElement): void {
@@ -346,6 +390,7 @@ class Player {
 
   #onSeeked(deck: HTMLAudioElement): void {
     this.#position = deck.currentTime;
+    this.#keepPlace();
     this.#playback?.progress(deck.currentTime * 1000);
     if (this.current) showMediaSession(this.current, this);
   }
@@ -382,6 +427,10 @@ class Player {
     this.#preloadedKey = entry.key;
     spare.src = streamAddress(entry.item.id);
     spare.load();
+  }
+
+  #keepPlace(): void {
+    if (this.current) this.#keeper?.at(this.#position);
   }
 
   /** The current playback is over, wherever it stands. */

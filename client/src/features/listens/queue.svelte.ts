@@ -22,7 +22,25 @@ function entriesOf(tracks: readonly Track[]): QueueEntry<Track>[] {
 
 /** What plays, what comes next, and in which order. */
 export class Queue {
-  #order = $state.raw<QueueOrder<Track>>(emptyOrder());
+  #now = $state.raw<QueueOrder<Track>>(emptyOrder());
+  readonly #onchange: (order: QueueOrder<Track>) => void;
+
+  /** `onchange` hears of every new order. */
+  constructor(onchange: (order: QueueOrder<Track>) => void) {
+    this.#onchange = onchange;
+  }
+
+  get #order(): QueueOrder<Track> {
+    return this.#now;
+  }
+  set #order(order: QueueOrder<Track>) {
+    this.#now = order;
+    this.#onchange(order);
+  }
+
+  get order(): QueueOrder<Track> {
+    return this.#now;
+  }
 
   get current(): QueueEntry<Track> | null {
     return this.#order.entries[this.#order.index] ?? null;
@@ -57,6 +75,11 @@ export class Queue {
     const playable = tracks.filter((track, i) => i === index || !track.missing);
     const at = chosen && !shuffle ? playable.indexOf(chosen) : Math.floor(Math.random() * playable.length);
     this.#order = startList(this.#order, entriesOf(playable), at, shuffle ?? this.shuffle, Math.random);
+  }
+
+  /** Takes an order that was kept. */
+  restore(order: QueueOrder<Track>): void {
+    this.#order = order;
   }
 
   goTo(key: string): void {

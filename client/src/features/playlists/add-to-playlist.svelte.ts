@@ -4,6 +4,8 @@ import { asProblem, type ApiProblem } from '../../lib/problem.ts';
 import { problemText } from '../../lib/problem-text.ts';
 import { queryClient } from '../../lib/query.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
+import { session } from '../accounts/session.svelte.ts';
+import { noteOwnChange } from './own-changes.ts';
 import { fetchEditable } from './playlists.ts';
 import type { Playlist } from '#contract/playlists.ts';
 
@@ -66,6 +68,7 @@ class AddToPlaylist {
     try {
       for (let i = 0; i < this.#track_ids.length; i += PART) {
         const track_ids = this.#track_ids.slice(i, i + PART);
+        noteOwnChange(playlist.id);
         const { entry_ids } = await api.post<{ entry_ids: string[] }>(`/playlists/${playlist.id}/tracks`, {
           track_ids,
         });
@@ -92,7 +95,8 @@ class AddToPlaylist {
     this.#busy = true;
     let playlist: Playlist;
     try {
-      playlist = await api.post<Playlist>('/playlists', { name });
+      const { new_playlists_public: is_public, new_playlists_collaborative: is_collaborative } = session.preferences;
+      playlist = await api.post<Playlist>('/playlists', { name, is_public, is_collaborative });
     } catch (error) {
       toaster.error(`${i18n.m.playlists.create.failed}: ${problemText(asProblem(error))}`);
       return;
@@ -106,6 +110,7 @@ class AddToPlaylist {
     const words = i18n.m.playlists.addTo;
     try {
       for (let i = 0; i < entry_ids.length; i += PART) {
+        noteOwnChange(playlist.id);
         await api.del(`/playlists/${playlist.id}/tracks`, { entry_ids: entry_ids.slice(i, i + PART) });
       }
       toaster.show({ text: words.removedAgain(playlist.name) });

@@ -4,7 +4,6 @@ import { player } from '../listens/player.svelte.ts';
 import { actionFor, chordOf } from './keymap.ts';
 import type { Focus, ShortcutAction } from './keymap.ts';
 
-const SEEK_SECONDS = 5;
 const VOLUME_STEP = 0.05;
 /** The second key of `g h` and the like must follow within this. */
 const SEQUENCE_MS = 1_200;
@@ -72,9 +71,9 @@ class Shortcuts {
       case 'play_pause':
         return player.toggle();
       case 'seek_back':
-        return player.seekBy(-SEEK_SECONDS);
+        return player.seekBy(-session.preferences.seek_step);
       case 'seek_forward':
-        return player.seekBy(SEEK_SECONDS);
+        return player.seekBy(session.preferences.seek_step);
       case 'previous':
         return player.previous();
       case 'next':

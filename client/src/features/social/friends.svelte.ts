@@ -22,6 +22,8 @@ const TICK_MS = 1_000;
  * it: then the server is asked.
  */
 const SILENCE_MS = 12_000;
+/** Between two tracks a player is stopped for a moment: only after this much silence does somebody begin anew. */
+const BREAK_MS = 120_000;
 
 /** The people I follow, whether they are here, and what they hear, as the server lets me see it. */
 class Friends {
@@ -36,6 +38,7 @@ class Friends {
   /** When the server last told of anybody, by the local clock, by user id. */
   #heardAt: Record<string, number> = {};
   #onsilence: (() => void)[] = [];
+  #onbegin: ((person: Followee, update: ListeningUpdate) => void)[] = [];
   /** How I show myself; the server starts everybody as online. */
   own = $state<OwnPresence>('online');
 
@@ -57,7 +60,14 @@ class Friends {
   async open(): Promise<void> {
     if (this.#state !== 'idle') return;
     this.#state = 'loading';
-    gateway.on('listening:update', (update) => this.#heard(update));
+    gateway.on('listening:update', (update) => {
+      const began =
+        update.state === 'playing' &&
+        !isLive(this.#listening.get(update.user_id), clock.now()) &&
+        Date.now() - (this.#heardAt[update.user_id] ?? 0) > BREAK_MS;
+      this.#heard(update);
+      if (began) this.#began(update);
+    });
     gateway.on('presence:update', ({ user_id, status }) => {
       this.#presence.set(user_id, status);
       // Whoever is gone, or hides, is not shown listening; a new word follows if they are.
@@ -109,6 +119,14 @@ class Friends {
     };
   }
 
+  /** Calls back when a friend (we follow each other) begins to listen, not at each track. @returns the way to stop. */
+  onBegin(handler: (person: Followee, update: ListeningUpdate) => void): () => void {
+    this.#onbegin.push(handler);
+    return () => {
+      this.#onbegin = this.#onbegin.filter((one) => one !== handler);
+    };
+  }
+
   /** What a person hears now, if they are known to. */
   listeningOf(user_id: string): ListeningUpdate | null {
     const update = this.#listening.get(user_id);
@@ -125,6 +143,12 @@ class Friends {
     this.#presence.set(user_id, presence);
     if (listening) this.#heard(listening);
     else this.#listening.delete(user_id);
+  }
+
+  #began(update: ListeningUpdate): void {
+    // Before the list is read nobody is known to have been silent.
+    const person = this.#state === 'ready' ? this.#people.find((one) => one.id === update.user_id) : undefined;
+    if (person?.follows_me) for (const handler of this.#onbegin) handler(person, update);
   }
 
   #heard(update: ListeningUpdate): void {

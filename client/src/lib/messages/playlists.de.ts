@@ -61,6 +61,9 @@ export const playlistsDe: typeof playlistsEn = {
     makePublic: 'Öffentlich',
     makePublicHint:
       'Alle auf diesem Server können sie finden und abspielen, solange dein Profil nicht privat ist. Bearbeiten können nur Personen, die du hinzufügst.',
+    makeCollaborative: 'Zum gemeinsamen Bearbeiten',
+    makeCollaborativeHint: 'Ein Hinweis für alle, die sie sehen. Bearbeiten können die Personen, die du hinzufügst.',
+    changeDefaults: 'Ändern, wie neue Playlists beginnen',
     submit: 'Anlegen',
     failed: 'Die Playlist wurde nicht angelegt',
     nameNeeded: 'Gib ihr einen Namen.',

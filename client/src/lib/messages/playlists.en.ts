@@ -60,6 +60,9 @@ export const playlistsEn = {
     makePublic: 'Public',
     makePublicHint:
       'Everyone on this server can find and play it, unless your profile is private. Only people you add can edit it.',
+    makeCollaborative: 'For editing together',
+    makeCollaborativeHint: 'A mark for everybody who sees it. Who may edit are the people you add.',
+    changeDefaults: 'Change what new playlists start as',
     submit: 'Create',
     failed: 'The playlist was not created',
     nameNeeded: 'Give it a name.',
