@@ -77,6 +77,8 @@ export interface OtherDoor<Name extends string = string> extends Operation<Name>
   summary: string;
   /** Query parameters, all optional text. */
   query: readonly string[];
+  /** Types of the body it takes; a form has its file in the field `file`. */
+  body?: readonly string[];
   /** What it answers, by status; the first is a success. */
   responses: Readonly<Record<number, string>>;
 }

@@ -14,7 +14,7 @@ import { newIds } from '#server/ids.ts';
 import { gatewayClient } from '../support/clients.ts';
 import { DIALECTS } from '../support/dialects.ts';
 import { openScene } from '../support/access-scene.ts';
-import { liveRoutes } from '../support/live-routes.ts';
+import { routerRoutes } from '../support/router-routes.ts';
 import { putTracks } from '../support/room.ts';
 import { makeFolders, startServer } from '../support/server.ts';
 import { flushed, rawSocket } from '../support/world.ts';
@@ -215,7 +215,7 @@ function unknownAddresses(server: RunningServer): string[] {
   return liveAddresses(server).filter((address) => !known.has(address));
 }
 const liveAddresses = ({ app }: RunningServer) =>
-  liveRoutes(app).map(({ method, path: address }) => `${method} ${address}`);
+  routerRoutes(app).map(({ method, path: address }) => `${method} ${address}`);
 
 describe('the access table', () => {
   test('[AZ1] has a line for everything the contract declares, and no other', () => {
@@ -560,7 +560,7 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
   });
 
   test('[AZ3] whatever is not open to everybody answers 401 to nobody, HEAD like GET, and tells nothing', async () => {
-    const routes = liveRoutes(scene.world.server.app).filter(
+    const routes = routerRoutes(scene.world.server.app).filter(
       ({ method, path: address }) => !OPEN_PAGES.includes(`${method} ${address}`),
     );
     const isOpen = (address: string) =>

@@ -2,10 +2,9 @@ import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
 import { coverDoor, DOORS, streamDoor } from '#contract/doors.ts';
-import { authorize } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { newIds } from '../ids.ts';
-import { addressesOf, mountRefusals, mountRoutes, toExpressPath } from './mount.ts';
+import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import type { Ctx } from '#domain/context.ts';
@@ -82,21 +81,14 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
   api.get('/openapi.json', (_req, res) => void res.json(openApiOf([...endpoints, logout], DOORS, publicUrl)));
-  for (const [door, handler] of [
+  const authenticate = (req: Request) => identity.authenticate(req, { door: 'http' });
+  for (const [door, handle] of [
     [streamDoor, media.stream],
     [coverDoor, media.cover],
   ] as const) {
-    api.get(toExpressPath(door.path), async (req, res) => {
-      try {
-        const actor = await identity.authenticate(req, { door: 'http' });
-        authorize(actor, door);
-        await handler(req, res, actor, String(req.params.track_id));
-      } catch (error) {
-        sendProblem(ctx, res, error);
-      }
-    });
+    mountDoor(api, ctx, authenticate, door, (req, res, actor) => handle(req, res, actor, String(req.params.track_id)));
   }
-  mountRoutes(api, ctx, (req) => identity.authenticate(req, { door: 'http' }), routes);
+  mountRoutes(api, ctx, authenticate, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);
   app.get('/api/docs', (_req, res) => void res.type('html').send(docsPage([...endpoints, logout])));

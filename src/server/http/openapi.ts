@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { PROBLEMS } from '#contract/problems.ts';
 import { refusalsOf } from '#domain/authorize.ts';
-import type { OtherDoor } from '#contract/endpoint.ts';
 import type { KnownOperation } from '#domain/authorize.ts';
-import type { KnownEndpoint } from './mount.ts';
+import type { KnownDoor, KnownEndpoint } from './mount.ts';
 
 type Json = Record<string, unknown>;
 
@@ -70,11 +69,15 @@ function operationOf(endpoint: KnownEndpoint): Json {
   };
 }
 
-/** A door that answers with something else than JSON, and that the access table knows. */
-type KnownDoor = OtherDoor & KnownOperation;
+const FILE = { type: 'string', format: 'binary' };
+const FORM = { type: 'object', required: ['file'], properties: { file: FILE } };
+
+function contentOf(types: readonly string[]): Json {
+  return Object.fromEntries(types.map((type) => [type, { schema: type === 'multipart/form-data' ? FORM : FILE }]));
+}
 
 function otherOperation(door: KnownDoor): Json {
-  const { path, name, summary, query, responses } = door;
+  const { path, name, summary, query, body, responses } = door;
   const text = { type: 'string' };
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, param]) => ({
     name: param,
@@ -88,6 +91,7 @@ function otherOperation(door: KnownDoor): Json {
     tags: [path.split('/')[1]],
     ...accessOf(door),
     parameters: [...inPath, ...query.map((param) => ({ name: param, in: 'query', required: false, schema: text }))],
+    ...(body === undefined ? {} : { requestBody: { required: true, content: contentOf(body) } }),
     responses: {
       ...Object.fromEntries(Object.entries(responses).map(([status, description]) => [status, { description }])),
       ...refusals(door),

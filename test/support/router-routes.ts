@@ -1,7 +1,7 @@
 /** Every route an Express application has, read from its routers and not from what was meant to be mounted. */
 import type { Express } from 'express';
 
-export interface LiveRoute {
+export interface RouterRoute {
   method: string;
   /** From the root, with `{param}` places. */
   path: string;
@@ -15,7 +15,7 @@ interface Layer {
 
 const asList = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value]);
 
-function walk(stack: readonly Layer[], prefix: string): LiveRoute[] {
+function walk(stack: readonly Layer[], prefix: string): RouterRoute[] {
   return stack.flatMap(({ rawPath, handle, route }) => {
     if (route !== undefined) {
       // `all` answers with a refusal, whatever the method.
@@ -35,6 +35,6 @@ function walk(stack: readonly Layer[], prefix: string): LiveRoute[] {
   });
 }
 
-export function liveRoutes(app: Express): LiveRoute[] {
+export function routerRoutes(app: Express): RouterRoute[] {
   return walk((app as unknown as { router: { stack: Layer[] } }).router.stack, '');
 }
