@@ -131,6 +131,7 @@ export const logout = defineEndpoint({
   method: 'POST',
   path: '/auth/logout',
   access: 'guest',
+  scope: 'never',
   summary: 'End this session and every socket it opened; a form is sent on with 303, to the provider or /login',
   status: 204,
   reply: Nothing,

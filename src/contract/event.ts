@@ -1,4 +1,4 @@
-import type { Access, TokenScope } from './endpoint.ts';
+import type { Access, Operation } from './endpoint.ts';
 import type { z } from 'zod';
 
 /** A client's socket event: parsed, acknowledged after its effect is durable. */
@@ -6,11 +6,8 @@ export interface SocketRequest<
   Name extends string = string,
   Payload extends z.ZodType = z.ZodType,
   Reply extends z.ZodType = z.ZodType,
-> {
-  name: Name;
+> extends Operation<Name> {
   access: Exclude<Access, 'public'>;
-  /** What a personal API token must be allowed for this. */
-  scope: TokenScope;
   payload: Payload;
   reply: Reply;
 }

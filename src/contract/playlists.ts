@@ -4,6 +4,7 @@ import { defineEndpoint } from './endpoint.ts';
 import { defineNotice } from './event.ts';
 import { Track } from './library.ts';
 import { EpochSeconds, Id, Nothing, PageQuery, line, page, text } from './primitives.ts';
+import type { Operation } from './endpoint.ts';
 
 export const PLAYLIST_NAME_MAX = 200;
 export const PLAYLIST_DESCRIPTION_MAX = 16_384;
@@ -107,6 +108,12 @@ export const updatePlaylist = defineEndpoint({
   }),
   reply: Playlist,
 });
+/** Part of `playlists.update`: who may see the list, and who may be asked to edit it. */
+export const setVisibility = {
+  name: 'playlists.update.visibility',
+  access: 'user',
+  scope: 'write',
+} as const satisfies Operation;
 export const deletePlaylist = defineEndpoint({
   name: 'playlists.delete',
   method: 'DELETE',
@@ -197,11 +204,18 @@ export const createTicket = defineEndpoint({
   method: 'POST',
   path: '/playlists/{id}/ticket',
   access: 'guest',
+  // It opens the list for reading; whether its holder may edit is asked of every edit.
+  scope: 'read',
   summary: 'A single-use ticket for one /yjs connection, good for 30 seconds',
   params: IdParams,
   status: 201,
   reply: z.object({ ticket: z.string(), expires_at: EpochSeconds }),
 });
+
+/** Rights over a list's document at `/yjs/{id}`: to open and read it, to edit any of it, to show where one is in it. */
+export const openDocument = { name: 'yjs.open', access: 'guest', scope: 'read' } as const satisfies Operation;
+export const editDocument = { name: 'yjs.edit', access: 'user', scope: 'write' } as const satisfies Operation;
+export const showAwareness = { name: 'yjs.awareness', access: 'guest', scope: 'read' } as const satisfies Operation;
 
 export const playlistChanged = defineNotice({
   name: 'playlist:changed',

@@ -35,6 +35,7 @@ import type { Scanner } from '#domain/library/scanner.ts';
 import type { Clock, Ids, Log } from '#domain/ports.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Config } from './config.ts';
+import type { Express } from 'express';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -59,6 +60,8 @@ export interface RunningServer {
   ctx: Ctx;
   identity: Identity;
   scanner: Scanner;
+  /** The HTTP doors, so that tests can list every route there is. */
+  app: Express;
   /** Ends in order: no new work, sockets told, rooms stored, database closed. */
   stop(): Promise<void>;
 }
@@ -158,7 +161,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...playlistsRoutes,
     ...socialRoutes(presence),
   ];
-  answer = createApp({
+  const app = createApp({
     ctx,
     identity,
     routes,
@@ -177,6 +180,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       }
     },
   });
+  answer = app;
   listenForUpgrades(http, ctx, {
     gateway: (req, socket, head) => gateway.handleUpgrade(req, socket, head),
     playlistSync: (req, socket, head) => sync.handleUpgrade(req, socket, head),
@@ -188,6 +192,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ctx,
     identity,
     scanner,
+    app,
     async stop() {
       isStopping = true;
       stopWatching();

@@ -2,6 +2,7 @@
 import * as decoding from 'lib0/decoding';
 import * as Y from 'yjs';
 import { readList } from '#contract/playlist-doc.ts';
+import { setCollaborator } from '#domain/playlists/collaborators.ts';
 import { createPlaylist } from '#domain/playlists/create-playlist.ts';
 import { playlistTracks } from '#domain/playlists/playlists.queries.ts';
 import { openPlaylistRoom } from '#rooms/playlist/playlist-room.ts';
@@ -111,6 +112,7 @@ export async function roomKit(database: TestDatabase, suffix: string | number = 
     is_public: false,
     is_collaborative: true,
   });
+  await setCollaborator(ctx, ana, { id: playlist_id, user_id: ben.user_id, role: 'editor' });
   const kit: RoomKit = {
     ctx,
     room: undefined as never,

@@ -1,10 +1,11 @@
+import { removeCollaborator as removeEndpoint, setCollaborator as setEndpoint } from '#contract/playlists.ts';
 import { usersByIds } from '../accounts/accounts.queries.ts';
 import { DomainError, notFound } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
-import { requireOwner } from './playlists.access.ts';
-import type { removeCollaborator as removeEndpoint, setCollaborator as setEndpoint } from '#contract/playlists.ts';
+import { requireListRight } from './playlists.access.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
+import type { MemberRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '../context.ts';
 
 /**
@@ -16,30 +17,33 @@ export async function setCollaborator(
   actor: Actor,
   { id, user_id, role }: Input<typeof setEndpoint>,
 ): Promise<Reply<typeof setEndpoint>> {
-  await requireOwner(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, setEndpoint, id);
   if (user_id === actor.user_id) throw new DomainError('unprocessable', 'You own this playlist already.');
   const person = (await usersByIds(ctx.db, [user_id])).get(user_id);
   if (person === undefined) throw notFound('person');
   const added_at = await inTransaction(ctx, async (tx) => {
-    const owned = await tx.trx
-      .selectFrom('user_playlists')
-      .select('id')
-      .where('id', '=', id)
-      .where('user_id', '=', actor.user_id)
-      .executeTakeFirst();
-    if (owned === undefined) throw notFound('playlist');
+    const now = epochSeconds(tx.clock);
     const row = await tx.trx
       .insertInto('playlist_collaborators')
-      .values({
-        playlist_id: id,
-        user_id,
-        role,
-        added_at: epochSeconds(tx.clock),
-        added_by_user_id: actor.user_id,
-      })
+      .columns(['playlist_id', 'user_id', 'role', 'added_at', 'added_by_user_id'])
+      // Only of a list that is the actor's as this is written.
+      .expression((eb) =>
+        eb
+          .selectFrom('user_playlists')
+          .select(({ ref, val, cast }) => [
+            ref('user_playlists.id').as('playlist_id'),
+            cast<string>(val(user_id), 'text').as('user_id'),
+            cast<MemberRole>(val(role), 'text').as('role'),
+            cast<number>(val(now), 'bigint').as('added_at'),
+            ref('user_playlists.user_id').as('added_by_user_id'),
+          ])
+          .where('user_playlists.id', '=', id)
+          .where('user_playlists.user_id', '=', actor.user_id),
+      )
       .onConflict((conflict) => conflict.columns(['playlist_id', 'user_id']).doUpdateSet({ role }))
       .returning('added_at')
-      .executeTakeFirstOrThrow();
+      .executeTakeFirst();
+    if (row === undefined) throw notFound('playlist');
     tx.publish({ name: 'playlist.member_changed', payload: { playlist_id: id, user_id, role } });
     return row.added_at;
   });
@@ -52,7 +56,7 @@ export async function removeCollaborator(
   actor: Actor,
   { id, user_id }: Input<typeof removeEndpoint>,
 ): Promise<void> {
-  await requireOwner(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, removeEndpoint, id);
   await inTransaction(ctx, async (tx) => {
     const row = await tx.trx
       .deleteFrom('playlist_collaborators')

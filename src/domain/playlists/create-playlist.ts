@@ -2,7 +2,7 @@ import * as Y from 'yjs';
 import { metaOf } from '#contract/playlist-doc.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
-import { playlist } from './playlists.queries.ts';
+import { showPlaylist } from './playlists.queries.ts';
 import type { createPlaylist as endpoint } from '#contract/playlists.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
@@ -47,5 +47,5 @@ export async function createPlaylist(
       .values({ playlist_id: id, seq: 1, kind: 'snapshot', bytes, user_id: actor.user_id, created_at: now })
       .execute();
   });
-  return playlist(ctx, actor, { id });
+  return showPlaylist(ctx, actor, id, 'owner');
 }

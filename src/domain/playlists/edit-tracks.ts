@@ -1,9 +1,9 @@
+import { addPlaylistTracks, movePlaylistTracks, removePlaylistTracks } from '#contract/playlists.ts';
 import { addEntries, entriesOf, MAX_ENTRIES, moveEntries, removeEntries } from '#contract/playlist-doc.ts';
 import { DomainError } from '../errors.ts';
 import { existingTrackIds } from '../library/library.queries.ts';
 import { epochSeconds } from '../ports.ts';
-import { requireEditor } from './playlists.access.ts';
-import type { addPlaylistTracks, movePlaylistTracks, removePlaylistTracks } from '#contract/playlists.ts';
+import { requireListRight } from './playlists.access.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 
@@ -16,7 +16,7 @@ export async function addTracks(
   actor: Actor,
   { id, track_ids, before_entry_id }: Input<typeof addPlaylistTracks>,
 ): Promise<Reply<typeof addPlaylistTracks>> {
-  await requireEditor(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, addPlaylistTracks, id);
   const known = await existingTrackIds(ctx.db, track_ids);
   const unknown = track_ids.flatMap((track_id, i) =>
     known.has(track_id) ? [] : [{ path: `track_ids.${i}`, message: 'no such track' }],
@@ -46,7 +46,7 @@ export async function moveTracks(
   actor: Actor,
   { id, entry_ids, before_entry_id }: Input<typeof movePlaylistTracks>,
 ): Promise<void> {
-  await requireEditor(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, movePlaylistTracks, id);
   const moved = await ctx.playlistDocs.transact(id, actor.user_id, (doc) =>
     moveEntries(doc, entry_ids, before_entry_id),
   );
@@ -59,6 +59,6 @@ export async function removeTracks(
   actor: Actor,
   { id, entry_ids }: Input<typeof removePlaylistTracks>,
 ): Promise<void> {
-  await requireEditor(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, removePlaylistTracks, id);
   await ctx.playlistDocs.transact(id, actor.user_id, (doc) => removeEntries(doc, entry_ids));
 }

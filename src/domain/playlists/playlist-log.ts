@@ -2,7 +2,7 @@ import { epochSeconds } from '../ports.ts';
 import { notFound } from '../errors.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { projectChanges } from './project-tracks.ts';
-import type { Ctx } from '../context.ts';
+import type { Ctx, TxCtx } from '../context.ts';
 import type { Change } from './project-tracks.ts';
 
 /** Rows of one log before it is worth folding them into a snapshot. */
@@ -48,16 +48,31 @@ export interface Append {
   seq: number;
   /** What the document took in, as one Yjs update. */
   bytes: Uint8Array;
-  /** Null when several people's edits were taken in one turn. */
-  user_id: string | null;
+  /** Everybody whose edits were taken in one turn. */
+  user_ids: ReadonlySet<string>;
   /** Client ids seen for the first time. */
   clients: readonly { client_id: number; user_id: string }[];
   change: Change;
 }
 
-/** [PL3] Stores an edit and the rows that follow from it in one transaction; resolves once both are on disk. */
+/** Somebody among the authors lost the right to edit before their edit was stored. */
+export class RightsWithdrawnError extends Error {
+  override readonly name = 'RightsWithdrawnError';
+  readonly user_ids: ReadonlySet<string>;
+  constructor(user_ids: ReadonlySet<string>) {
+    super('an author may not edit this playlist any more');
+    this.user_ids = user_ids;
+  }
+}
+
+/**
+ * [PL3] Stores an edit and the rows that follow from it in one transaction; resolves once both are on disk. Whether its authors
+ * may still edit is asked in that transaction (AZ6), so that nothing is written after a right was taken away.
+ * @throws RightsWithdrawnError, with nothing stored
+ */
 export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
-  const { playlist_id, seq, bytes, user_id, clients, change } = append;
+  const { playlist_id, seq, bytes, user_ids, clients, change } = append;
+  const user_id = user_ids.size === 1 ? [...user_ids][0]! : null;
   await inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
     await tx.trx
@@ -71,9 +86,30 @@ export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
         .values(clients.slice(i, i + 500).map((client) => ({ playlist_id, ...client, first_seen_at: now })))
         .execute();
     }
-    const version = await projectChanges(tx, playlist_id, change);
+    const { version, owner_id } = await projectChanges(tx, playlist_id, change);
+    await requireEditors(
+      tx,
+      playlist_id,
+      [...user_ids].filter((author) => author !== owner_id),
+    );
     tx.publish({ name: 'playlist.changed', payload: { playlist_id, version } });
   });
+}
+
+/** Of people who do not own the list: keeps their memberships to this transaction. @throws RightsWithdrawnError */
+async function requireEditors({ trx }: TxCtx, playlist_id: string, user_ids: readonly string[]): Promise<void> {
+  if (user_ids.length === 0) return;
+  const editors = await trx
+    .updateTable('playlist_collaborators')
+    .set((eb) => ({ role: eb.ref('role') }))
+    .where('playlist_id', '=', playlist_id)
+    .where('user_id', 'in', user_ids)
+    .where('role', '=', 'editor')
+    .returning('user_id')
+    .execute();
+  const left = new Set(editors.map((row) => row.user_id));
+  const withdrawn = user_ids.filter((author) => !left.has(author));
+  if (withdrawn.length > 0) throw new RightsWithdrawnError(new Set(withdrawn));
 }
 
 /** Replaces the log up to `seq` by one snapshot of the same content. */

@@ -1,9 +1,13 @@
-import { hasScope } from '../authorize.ts';
+import { authorize, verdictOf } from '../authorize.ts';
 import { notFound, DomainError } from '../errors.ts';
+import type { Operation } from '#contract/endpoint.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
+import type { ListOperationName, Verdict } from '../access-matrix.ts';
 import type { Schema } from '../database.ts';
 import type { Actor } from '../context.ts';
-import type { Kysely } from 'kysely';
+import type { ExpressionBuilder, Kysely } from 'kysely';
+
+type ListOperation = Operation<ListOperationName>;
 
 /** [PL2] What a person is to a list: owner, editor, viewer, `public` (reads a public list), or null: as if it were not there. */
 export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: string): Promise<PlaylistRole | null> {
@@ -32,27 +36,67 @@ export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: s
   return row.is_public === 1 && isShown ? 'public' : null;
 }
 
-/** A guest, or an API token that may only read, changes nothing, whatever a list says of them. */
-export function canEdit(actor: Actor, role: PlaylistRole | null): boolean {
-  return actor.role !== 'guest' && hasScope(actor, 'write') && (role === 'owner' || role === 'editor');
+/**
+ * For the WHERE of what reads a list somebody was just told they may see: whether they still may as it is read. `list` is the
+ * column of its id.
+ */
+export function isShownTo(
+  user_id: string,
+  list: 'user_playlists.id' | 'playlist_tracks.playlist_id' | 'playlist_collaborators.playlist_id',
+) {
+  return (eb: ExpressionBuilder<Schema, 'user_playlists' | 'playlist_tracks' | 'playlist_collaborators'>) =>
+    eb.exists(
+      eb
+        .selectFrom('user_playlists as seen')
+        .innerJoin('user_profiles as owner', 'owner.user_id', 'seen.user_id')
+        .innerJoin('users', 'users.id', 'seen.user_id')
+        .leftJoin('playlist_collaborators as mine', (join) =>
+          join.onRef('mine.playlist_id', '=', 'seen.id').on('mine.user_id', '=', user_id),
+        )
+        .select('seen.id')
+        .whereRef('seen.id', '=', list)
+        .where((or) =>
+          or.or([
+            or('seen.user_id', '=', user_id),
+            or('mine.role', 'is not', null),
+            or.and([
+              or('seen.is_public', '=', 1),
+              or('owner.share_playlists', '=', 1),
+              or('owner.privacy_level', '>', 0),
+              or('users.is_active', '=', 1),
+            ]),
+          ]),
+        ),
+    );
 }
 
-/** @throws DomainError not_found for those who may not know of the list */
-export async function requireReader(db: Kysely<Schema>, actor: Actor, playlist_id: string): Promise<PlaylistRole> {
+/** What the table says of somebody who is this to a list; the access table's `stranger` stands for all who are no members. */
+export function listVerdict(actor: Actor, operation: ListOperation, role: PlaylistRole | null): Verdict {
+  const state = role === 'public' ? 'public' : 'private';
+  // Members are the same to a public list as to a private one.
+  return verdictOf(operation, actor, { state, relation: role === null || role === 'public' ? 'stranger' : role });
+}
+
+/**
+ * Asks whether the actor may do this to that list, role and token scope included.
+ * @returns what they are to it
+ * @throws DomainError forbidden; not_found for those who may not know of the list
+ */
+export async function requireListRight(
+  db: Kysely<Schema>,
+  actor: Actor,
+  operation: ListOperation,
+  playlist_id: string,
+): Promise<PlaylistRole> {
+  authorize(actor, operation);
   const role = await roleOf(db, actor.user_id, playlist_id);
-  if (role === null) throw notFound('playlist');
-  return role;
-}
-
-/** @throws DomainError not_found, forbidden */
-export async function requireEditor(db: Kysely<Schema>, actor: Actor, playlist_id: string): Promise<PlaylistRole> {
-  const role = await requireReader(db, actor, playlist_id);
-  if (!canEdit(actor, role)) throw new DomainError('forbidden', 'You may read this playlist, but not change it.');
-  return role;
-}
-
-/** @throws DomainError not_found, forbidden */
-export async function requireOwner(db: Kysely<Schema>, actor: Actor, playlist_id: string): Promise<void> {
-  const role = await requireReader(db, actor, playlist_id);
-  if (role !== 'owner') throw new DomainError('forbidden', 'Only the owner of this playlist may do this.');
+  const verdict = listVerdict(actor, operation, role);
+  if (role === null || verdict === 'hidden') throw notFound('playlist');
+  if (verdict === 'yes') return role;
+  throw new DomainError(
+    'forbidden',
+    role === 'editor'
+      ? 'Only the owner of this playlist may do this.'
+      : 'You may read this playlist, but not change it.',
+  );
 }

@@ -1,16 +1,11 @@
+import { getPlaylist, listCollaborators, listPlaylistTracks } from '#contract/playlists.ts';
 import { usersByIds } from '../accounts/accounts.queries.ts';
 import { tracksByIds } from '../library/library.queries.ts';
 import { notFound } from '../errors.ts';
 import { cutPage, readCursor } from '../page.ts';
-import { requireReader } from './playlists.access.ts';
+import { isShownTo, requireListRight } from './playlists.access.ts';
 import { presentEntry, presentPlaylist } from './playlists.present.ts';
-import type {
-  getPlaylist,
-  listCollaborators,
-  listPlaylistTracks,
-  listPlaylists,
-  PlaylistRole,
-} from '#contract/playlists.ts';
+import type { listPlaylists, PlaylistRole } from '#contract/playlists.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 import type { Schema } from '../database.ts';
@@ -83,8 +78,22 @@ export async function playlist(
   actor: Actor,
   { id }: Input<typeof getPlaylist>,
 ): Promise<Reply<typeof getPlaylist>> {
-  const role = await requireReader(ctx.db, actor, id);
-  const row = await ctx.db.selectFrom('user_playlists').selectAll().where('id', '=', id).executeTakeFirst();
+  return showPlaylist(ctx, actor, id, await requireListRight(ctx.db, actor, getPlaylist, id));
+}
+
+/** A list as the actor sees it, who is this to it. @throws DomainError not_found */
+export async function showPlaylist(
+  ctx: Ctx,
+  actor: Actor,
+  id: string,
+  role: PlaylistRole,
+): Promise<Reply<typeof getPlaylist>> {
+  const row = await ctx.db
+    .selectFrom('user_playlists')
+    .selectAll()
+    .where('id', '=', id)
+    .where(isShownTo(actor.user_id, 'user_playlists.id'))
+    .executeTakeFirst();
   const owner = row === undefined ? undefined : (await usersByIds(ctx.db, [row.user_id])).get(row.user_id);
   if (row === undefined || owner === undefined) throw notFound('playlist');
   return presentPlaylist(row, owner, role);
@@ -96,12 +105,13 @@ export async function playlistTracks(
   actor: Actor,
   { id, limit, cursor }: Input<typeof listPlaylistTracks>,
 ): Promise<Reply<typeof listPlaylistTracks>> {
-  await requireReader(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, listPlaylistTracks, id);
   const after = readCursor<[number]>(cursor, ['number']);
   const found = await ctx.db
     .selectFrom('playlist_tracks')
     .selectAll()
     .where('playlist_id', '=', id)
+    .where(isShownTo(actor.user_id, 'playlist_tracks.playlist_id'))
     .where('position', '>', after === null ? -1 : after[0])
     .orderBy('position')
     .limit(limit + 1)
@@ -121,11 +131,12 @@ export async function collaborators(
   actor: Actor,
   { id }: Input<typeof listCollaborators>,
 ): Promise<Reply<typeof listCollaborators>> {
-  const role = await requireReader(ctx.db, actor, id);
+  const role = await requireListRight(ctx.db, actor, listCollaborators, id);
   const list = await ctx.db
     .selectFrom('user_playlists')
     .select(['user_id', 'created_at'])
     .where('id', '=', id)
+    .where(isShownTo(actor.user_id, 'user_playlists.id'))
     .executeTakeFirst();
   if (list === undefined) throw notFound('playlist');
   const members =
@@ -135,6 +146,7 @@ export async function collaborators(
           .selectFrom('playlist_collaborators')
           .select(['user_id', 'role', 'added_at'])
           .where('playlist_id', '=', id)
+          .where(isShownTo(actor.user_id, 'playlist_collaborators.playlist_id'))
           .orderBy('added_at')
           .orderBy('user_id')
           .execute();

@@ -32,9 +32,13 @@ function chunks<T>(items: readonly T[]): T[][] {
 
 /**
  * Lets the rows follow the document.
- * @returns the playlist's new version
+ * @returns the playlist's new version, and whose it is
  */
-export async function projectChanges(tx: TxCtx, playlist_id: string, change: Change): Promise<number> {
+export async function projectChanges(
+  tx: TxCtx,
+  playlist_id: string,
+  change: Change,
+): Promise<{ version: number; owner_id: string }> {
   const now = epochSeconds(tx.clock);
   for (const ids of chunks(change.removed)) {
     await tx.trx
@@ -64,9 +68,9 @@ export async function projectChanges(tx: TxCtx, playlist_id: string, change: Cha
         .where('playlist_id', '=', playlist_id),
     }))
     .where('id', '=', playlist_id)
-    .returning('version')
+    .returning(['version', 'user_id as owner_id'])
     .executeTakeFirstOrThrow();
-  return row.version;
+  return row;
 }
 
 async function upsertEntries(

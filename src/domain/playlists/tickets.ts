@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { Role } from '#contract/accounts.ts';
+import { createTicket as endpoint } from '#contract/playlists.ts';
 import { Scope } from '#contract/security.ts';
 import { DomainError } from '../errors.ts';
 import { hashSecret } from '../hash-secret.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
-import { requireReader } from './playlists.access.ts';
-import type { createTicket as endpoint } from '#contract/playlists.ts';
+import { requireListRight } from './playlists.access.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 
@@ -40,7 +40,7 @@ export async function createTicket(
   actor: Actor,
   { id }: Input<typeof endpoint>,
 ): Promise<Reply<typeof endpoint>> {
-  await requireReader(ctx.db, actor, id);
+  await requireListRight(ctx.db, actor, endpoint, id);
   const ticket = ctx.ids.secret();
   const now = epochSeconds(ctx.clock);
   const expires_at = now + TICKET_SECONDS;

@@ -1,10 +1,10 @@
 import { metaOf } from '#contract/playlist-doc.ts';
+import { setVisibility, updatePlaylist as endpoint } from '#contract/playlists.ts';
 import { notFound } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
-import { requireEditor, requireOwner } from './playlists.access.ts';
-import { playlist } from './playlists.queries.ts';
-import type { updatePlaylist as endpoint } from '#contract/playlists.ts';
+import { requireListRight } from './playlists.access.ts';
+import { showPlaylist } from './playlists.queries.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 
@@ -18,8 +18,7 @@ export async function updatePlaylist(
   { id, name, description, is_public, is_collaborative }: Input<typeof endpoint>,
 ): Promise<Reply<typeof endpoint>> {
   const changesVisibility = is_public !== undefined || is_collaborative !== undefined;
-  if (changesVisibility) await requireOwner(ctx.db, actor, id);
-  else await requireEditor(ctx.db, actor, id);
+  const role = await requireListRight(ctx.db, actor, changesVisibility ? setVisibility : endpoint, id);
   if (name !== undefined || description !== undefined) {
     await ctx.playlistDocs.transact(id, actor.user_id, (doc) => {
       if (name !== undefined) metaOf(doc).set('name', name);
@@ -43,5 +42,5 @@ export async function updatePlaylist(
       tx.publish({ name: 'playlist.visibility_changed', payload: { playlist_id: id } });
     });
   }
-  return playlist(ctx, actor, { id });
+  return showPlaylist(ctx, actor, id, role);
 }

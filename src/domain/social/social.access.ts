@@ -1,3 +1,4 @@
+import { SIGHT } from '../access-matrix.ts';
 import type { PrivacyLevel } from '#contract/accounts.ts';
 import type { Schema } from '../database.ts';
 import type { Kysely } from 'kysely';
@@ -15,13 +16,18 @@ export interface Sight {
   followed_back: boolean;
 }
 
+/** What the viewer is to the owner, in the words of the access table. */
+function relationOf({ is_self, follows, followed_back }: Sight): 'self' | 'friend' | 'follower' | 'stranger' {
+  if (is_self) return 'self';
+  if (!follows) return 'stranger';
+  return followed_back ? 'friend' : 'follower';
+}
+
 /** [SO2] The one rule for who may see whom (contract §6). */
 export function canSee(sight: Sight, kind: VisibleKind): boolean {
-  if (sight.is_self) return true;
-  const isFriend = sight.follows && sight.followed_back;
-  const levelAllows = sight.privacy_level === 2 || (sight.privacy_level === 1 && isFriend);
-  if (kind === 'listening') return levelAllows && sight.share_listening_history === 1;
-  return levelAllows;
+  const relation = relationOf(sight);
+  const isShared = kind !== 'listening' || relation === 'self' || sight.share_listening_history === 1;
+  return isShared && SIGHT[sight.privacy_level][relation] === 'yes';
 }
 
 /** What `viewer_id` is to each of `owner_ids`; people who are gone or disabled are left out. */

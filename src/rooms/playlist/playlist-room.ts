@@ -1,9 +1,17 @@
 import * as Y from 'yjs';
 import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
-import { appendUpdate, COMPACT_AFTER_ROWS, compactLog, isListThere, loadLog } from '#domain/playlists/playlist-log.ts';
+import {
+  appendUpdate,
+  COMPACT_AFTER_ROWS,
+  compactLog,
+  isListThere,
+  loadLog,
+  RightsWithdrawnError,
+} from '#domain/playlists/playlist-log.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
 import { DomainError, notFound } from '#domain/errors.ts';
-import { canEdit } from '#domain/playlists/playlists.access.ts';
+import { editDocument, showAwareness } from '#contract/playlists.ts';
+import { listVerdict } from '#domain/playlists/playlists.access.ts';
 import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
@@ -162,7 +170,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
     // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
     if (!adds) return;
-    if (!canEdit(actor, member.role)) throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
+    if (listVerdict(actor, editDocument, member.role) !== 'yes')
+      throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
     if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
       storedBytes = Y.encodeStateAsUpdate(doc).byteLength;
       if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
@@ -279,7 +288,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         playlist_id,
         seq: seq + 1,
         bytes,
-        user_id: current.users.size === 1 ? [...current.users][0]! : null,
+        user_ids: current.users,
         clients: [...current.clients].map(([client_id, user_id]) => ({ client_id, user_id })),
         change: {
           ...placed(current),
@@ -335,15 +344,25 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   }
 
   function breakDown(works: readonly Work[], error: unknown, isGone: boolean): void {
+    const withdrawn = error instanceof RightsWithdrawnError ? error.user_ids : null;
     if (isGone) ctx.log.info('an edit of a playlist that is deleted', { playlist_id });
+    else if (withdrawn !== null) ctx.log.info('an edit came after its right was withdrawn', { playlist_id });
     else ctx.log.error('a playlist could not be stored', { playlist_id }, error);
     queue = [];
     const failure =
       error instanceof DomainError
         ? error
-        : new DomainError('unavailable', 'The playlist could not be stored.', { cause: error });
-    for (const work of works) if (work.kind === 'edit') work.reject(failure);
-    for (const member of [...members]) member.peer.close(isGone ? 'not_found' : 'restart');
+        : new DomainError('unavailable', 'The playlist could not be stored. Try again.', {
+            cause: error,
+            retryAfter: 1,
+          });
+    const lost = new DomainError('forbidden', 'You may not change this playlist any more.');
+    const isWithdrawn = (user_id: string) => withdrawn?.has(user_id) ?? false;
+    for (const work of works) if (work.kind === 'edit') work.reject(isWithdrawn(work.user_id) ? lost : failure);
+    // What others had edited in the same turn is not stored either: they come back at once and send it again.
+    for (const { peer } of [...members]) {
+      peer.close(isGone ? 'not_found' : isWithdrawn(peer.actor().user_id) ? 'access_withdrawn' : 'restart');
+    }
     onBroken();
   }
 
@@ -393,6 +412,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           push({ kind: 'update', member, reading: readUpdate(frame.bytes), isSync: frame.isSync });
           return;
         case 'awareness': {
+          if (listVerdict(member.peer.actor(), showAwareness, member.role) !== 'yes') return;
           // Sent back to its sender too: the stock client counts on hearing something every 30 s.
           const told = awareness.take(member, member.peer.identity, frame.entries, (client_id) => {
             const owner = clients.get(client_id);

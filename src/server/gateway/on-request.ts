@@ -4,18 +4,19 @@ import { newIds } from '../ids.ts';
 import { parseInput } from '../parse.ts';
 import type { Ack } from '#contract/gateway.ts';
 import type { SocketRequest } from '#contract/event.ts';
+import type { OperationName } from '#domain/access-matrix.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
 
 /** An event joined to the domain function it calls. */
 export interface EventHandler {
-  request: SocketRequest;
+  request: SocketRequest<OperationName>;
   run(ctx: Ctx, actor: Actor, input: never, socket: Socket): Promise<unknown>;
 }
 
 /** Joins an event to its function; the compiler checks payload and reply against the contract. */
-export function onEvent<N extends string, P extends z.ZodType, R extends z.ZodType>(
+export function onEvent<N extends OperationName, P extends z.ZodType, R extends z.ZodType>(
   request: SocketRequest<N, P, R>,
   run: (ctx: Ctx, actor: Actor, input: z.output<P>, socket: Socket) => Promise<z.input<R>>,
 ): EventHandler {

@@ -1,10 +1,10 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
-import { authorize } from '#domain/authorize.ts';
+import { coverDoor, DOORS, streamDoor } from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { newIds } from '../ids.ts';
-import { addressesOf, mountRefusals, mountRoutes } from './mount.ts';
+import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import type { Ctx } from '#domain/context.ts';
@@ -13,7 +13,6 @@ import type { Identity } from '../identity/identity.ts';
 import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
 import type { Route } from './mount.ts';
-import type { OtherDoor } from './openapi.ts';
 
 export interface AppParts {
   ctx: Ctx;
@@ -25,57 +24,6 @@ export interface AppParts {
   trustProxy: string | null;
   isReady(): Promise<boolean>;
 }
-
-const media = { 200: 'The whole file', 206: 'The part asked for by Range', 304: 'Unchanged', 416: 'No such part' };
-const toProvider = { 303: 'On to the OpenID provider' };
-/** The doors that answer with something else than JSON. */
-const OTHER_DOORS: readonly OtherDoor[] = [
-  {
-    method: 'GET',
-    path: '/library/tracks/{track_id}/stream',
-    name: 'library.stream',
-    summary: 'The sound of a track, with Range',
-    access: 'guest',
-    query: [],
-    responses: media,
-  },
-  {
-    method: 'GET',
-    path: '/library/tracks/{track_id}/cover',
-    name: 'library.cover',
-    summary: 'The cover of a track as WebP; size is 96, 320 or 640 pixels',
-    access: 'guest',
-    query: ['size'],
-    responses: { 200: 'The picture', 304: 'Unchanged' },
-  },
-  ...(['GET', 'POST'] as const).map((method) => ({
-    method,
-    path: '/auth/login',
-    name: `auth.login.${method.toLowerCase()}`,
-    summary: 'Begin to sign in; return_to is a path on this server',
-    access: 'public' as const,
-    query: ['return_to', 'login_hint'],
-    responses: toProvider,
-  })),
-  {
-    method: 'GET',
-    path: '/auth/callback',
-    name: 'auth.callback',
-    summary: 'Where the provider sends a browser back to',
-    access: 'public',
-    query: ['code', 'state', 'iss', 'error'],
-    responses: { 303: 'On to return_to, signed in' },
-  },
-  {
-    method: 'POST',
-    path: '/auth/backchannel-logout',
-    name: 'auth.backchannel_logout',
-    summary: 'Where an outside provider says that a session is over: a form with its logout_token',
-    access: 'public',
-    query: [],
-    responses: { 200: 'Whatever belonged to it has ended', 400: 'Not a valid logout token, or used before' },
-  },
-];
 
 /** TRUST_PROXY as Express takes it: a number of hops, a switch, or addresses. */
 function trustProxyOf(value: string): string | number | boolean {
@@ -133,27 +81,16 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
 
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
-  api.get('/openapi.json', (_req, res) => void res.json(openApiOf([...endpoints, logout], OTHER_DOORS, publicUrl)));
-  for (const [kind, handler] of [
-    ['stream', media.stream],
-    ['cover', media.cover],
+  api.get('/openapi.json', (_req, res) => void res.json(openApiOf([...endpoints, logout], DOORS, publicUrl)));
+  const authenticate = (req: Request) => identity.authenticate(req, { door: 'http' });
+  for (const [door, handle] of [
+    [streamDoor, media.stream],
+    [coverDoor, media.cover],
   ] as const) {
-    api.get(`/library/tracks/:track_id/${kind}`, async (req, res) => {
-      try {
-        const actor = await identity.authenticate(req, { door: 'http' });
-        authorize(actor, { access: 'guest', scope: 'read' });
-        await handler(req, res, actor, String(req.params.track_id));
-      } catch (error) {
-        sendProblem(ctx, res, error);
-      }
-    });
+    mountDoor(api, ctx, authenticate, door, (req, res, actor) => handle(req, res, actor, String(req.params.track_id)));
   }
-  mountRoutes(api, ctx, (req) => identity.authenticate(req, { door: 'http' }), routes);
-  mountRefusals(
-    api,
-    ctx,
-    addressesOf([...endpoints, logout, ...OTHER_DOORS, { method: 'GET', path: '/openapi.json' }]),
-  );
+  mountRoutes(api, ctx, authenticate, routes);
+  mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);
   app.get('/api/docs', (_req, res) => void res.type('html').send(docsPage([...endpoints, logout])));
 

@@ -3,20 +3,27 @@ import { authorize } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { parseInput } from '../parse.ts';
 import { sendProblem } from './problem.ts';
-import type { Endpoint, Input, Reply } from '#contract/endpoint.ts';
+import type { Endpoint, Input, OtherDoor, Reply } from '#contract/endpoint.ts';
+import type { KnownOperation } from '#domain/authorize.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Request, Response, Router } from 'express';
 
 export const JSON_LIMIT_BYTES = 64 * 1024;
 
+/** One the access table knows: without a line there it cannot be mounted. */
+export type KnownEndpoint = Endpoint & KnownOperation;
+
+/** A door that answers with something else than JSON, and that the access table knows. */
+export type KnownDoor = OtherDoor & KnownOperation;
+
 /** One REST operation joined to the domain function it calls. */
 export interface Route {
-  endpoint: Endpoint;
+  endpoint: KnownEndpoint;
   run(ctx: Ctx, actor: Actor, input: never): Promise<unknown>;
 }
 
 /** Joins an endpoint to its domain function; the compiler checks input and reply against the contract. */
-export function on<E extends Endpoint>(
+export function on<E extends KnownEndpoint>(
   endpoint: E,
   run: (ctx: Ctx, actor: Actor, input: Input<E>) => Promise<Reply<E>>,
 ): Route {
@@ -72,6 +79,25 @@ export function mountRoutes(
     const path = toExpressPath(endpoint.path);
     router[endpoint.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete'](path, handle);
   }
+}
+
+/** Opens a door that is no endpoint: find the actor, weigh role and scope, and leave the rest to `handle`. */
+export function mountDoor(
+  router: Router,
+  ctx: Ctx,
+  authenticate: (req: Request) => Promise<Actor>,
+  door: KnownDoor,
+  handle: (req: Request, res: Response, actor: Actor) => Promise<void>,
+): void {
+  router[door.method === 'GET' ? 'get' : 'post'](toExpressPath(door.path), async (req, res) => {
+    try {
+      const actor = await authenticate(req);
+      authorize(actor, door);
+      await handle(req, res, actor);
+    } catch (error) {
+      sendProblem(ctx, res, error);
+    }
+  });
 }
 
 /** After everything that has an address of the API: other methods are 405, other addresses 404. */

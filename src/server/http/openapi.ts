@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { PROBLEMS } from '#contract/problems.ts';
-import type { Endpoint } from '#contract/endpoint.ts';
+import { refusalsOf } from '#domain/authorize.ts';
+import type { KnownOperation } from '#domain/authorize.ts';
+import type { KnownDoor, KnownEndpoint } from './mount.ts';
 
 type Json = Record<string, unknown>;
 
@@ -24,7 +26,32 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query'): Json[] {
   }));
 }
 
-function operationOf(endpoint: Endpoint): Json {
+/** Who may call, as the access table has it. */
+function accessOf(operation: KnownOperation): Json {
+  const { access, scope } = operation;
+  return {
+    'x-access': access,
+    ...(access === 'public' ? { security: [] } : { 'x-scope': scope, security: [{ session: [] }, { bearer: [] }] }),
+  };
+}
+
+function refusals(operation: KnownOperation): Json {
+  const { access, scope } = operation;
+  const refused = refusalsOf(operation);
+  const role = access === 'guest' ? '' : ` a role below ${access},`;
+  const token = scope === 'never' ? 'an API token' : `an API token without the scope ${scope}`;
+  const problem = (description: string) => ({ $ref: '#/components/responses/Problem', description });
+  return {
+    ...(refused.unknown ? { 401: problem('The caller is not known') } : {}),
+    ...(refused.no
+      ? { 403: problem(`Not allowed:${role} ${token}, or less of a right to this thing than it takes`) }
+      : {}),
+    ...(refused.hidden ? { 404: problem('Not there, or not for the caller to know of') } : {}),
+    default: problem('A problem'),
+  };
+}
+
+function operationOf(endpoint: KnownEndpoint): Json {
   const body = schemaOf(endpoint.body, 'input') as { properties?: Json };
   const hasBody = endpoint.method !== 'GET' && Object.keys(body.properties ?? {}).length > 0;
   const reply =
@@ -35,27 +62,22 @@ function operationOf(endpoint: Endpoint): Json {
     operationId: endpoint.name,
     summary: endpoint.summary,
     tags: [endpoint.path.split('/')[1]],
-    'x-access': endpoint.access,
-    security: endpoint.access === 'public' ? [] : [{ session: [] }, { bearer: [] }],
+    ...accessOf(endpoint),
     parameters: [...parametersOf(endpoint.params, 'path'), ...parametersOf(endpoint.query, 'query')],
     ...(hasBody ? { requestBody: { required: true, content: { 'application/json': { schema: body } } } } : {}),
-    responses: { [endpoint.status]: reply, default: { $ref: '#/components/responses/Problem' } },
+    responses: { [endpoint.status]: reply, ...refusals(endpoint) },
   };
 }
 
-/** A door that answers with something else than JSON. */
-export interface OtherDoor {
-  method: 'GET' | 'POST';
-  path: string;
-  name: string;
-  summary: string;
-  access: Endpoint['access'];
-  /** Query parameters, all optional text. */
-  query: readonly string[];
-  responses: Record<number, string>;
+const FILE = { type: 'string', format: 'binary' };
+const FORM = { type: 'object', required: ['file'], properties: { file: FILE } };
+
+function contentOf(types: readonly string[]): Json {
+  return Object.fromEntries(types.map((type) => [type, { schema: type === 'multipart/form-data' ? FORM : FILE }]));
 }
 
-function otherOperation({ path, name, summary, access, query, responses }: OtherDoor): Json {
+function otherOperation(door: KnownDoor): Json {
+  const { path, name, summary, query, body, responses } = door;
   const text = { type: 'string' };
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, param]) => ({
     name: param,
@@ -67,18 +89,18 @@ function otherOperation({ path, name, summary, access, query, responses }: Other
     operationId: name,
     summary,
     tags: [path.split('/')[1]],
-    'x-access': access,
-    security: access === 'public' ? [] : [{ session: [] }, { bearer: [] }],
+    ...accessOf(door),
     parameters: [...inPath, ...query.map((param) => ({ name: param, in: 'query', required: false, schema: text }))],
+    ...(body === undefined ? {} : { requestBody: { required: true, content: contentOf(body) } }),
     responses: {
       ...Object.fromEntries(Object.entries(responses).map(([status, description]) => [status, { description }])),
-      default: { $ref: '#/components/responses/Problem' },
+      ...refusals(door),
     },
   };
 }
 
 /** The OpenAPI 3.1 document of these endpoints, made from the schemas the doors parse with. */
-export function openApiOf(endpoints: readonly Endpoint[], others: readonly OtherDoor[], publicUrl: string): Json {
+export function openApiOf(endpoints: readonly KnownEndpoint[], others: readonly KnownDoor[], publicUrl: string): Json {
   const paths: Record<string, Json> = {};
   for (const other of others) {
     paths[other.path] = { ...paths[other.path], [other.method.toLowerCase()]: otherOperation(other) };
@@ -132,7 +154,7 @@ function escapeHtml(text: string): string {
 }
 
 /** A page to read the same endpoints at; it needs no script. */
-export function docsPage(endpoints: readonly Endpoint[]): string {
+export function docsPage(endpoints: readonly KnownEndpoint[]): string {
   const sections = endpoints.map((endpoint) => {
     const operation = operationOf(endpoint);
     return `<details><summary><code>${endpoint.method} /api/v1${escapeHtml(endpoint.path)}</code> ${escapeHtml(endpoint.summary)} <small>(${endpoint.access})</small></summary><pre>${escapeHtml(JSON.stringify(operation, null, 2))}</pre></details>`;

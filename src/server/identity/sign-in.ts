@@ -5,6 +5,7 @@ import { ATTEMPT_LIFE, beginLoginAttempt, takeLoginAttempt } from '#domain/accou
 import { roleFromClaims } from '#domain/accounts/accounts.rules.ts';
 import { logout as logoutEndpoint } from '#contract/accounts.ts';
 import { PROBLEMS } from '#contract/problems.ts';
+import { authorize } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { epochSeconds } from '#domain/ports.ts';
 import { sendProblem } from '../http/problem.ts';
@@ -148,7 +149,9 @@ async function logout(parts: Parts, req: Request, res: Response): Promise<void> 
   const isForm = req.accepts(['json', 'html']) === 'html';
   res.setHeader('cache-control', 'private, no-store');
   try {
-    const { user_id, credential } = await authenticate(req);
+    const actor = await authenticate(req);
+    authorize(actor, logoutEndpoint);
+    const { user_id, credential } = actor;
     if (credential.kind !== 'session') {
       throw new DomainError('unprocessable', 'An access token ends with its own time; sign out where it came from.');
     }

@@ -1,9 +1,9 @@
 import { WebSocketServer } from 'ws';
 import { CLOSE } from '#contract/close-codes.ts';
+import { openDocument } from '#contract/playlists.ts';
 import { ID_PATTERN } from '#contract/primitives.ts';
 import { DomainError } from '#domain/errors.ts';
-import { hasScope } from '#domain/authorize.ts';
-import { roleOf } from '#domain/playlists/playlists.access.ts';
+import { listVerdict, roleOf } from '#domain/playlists/playlists.access.ts';
 import { redeemTicket } from '#domain/playlists/tickets.ts';
 import { usersByIds } from '#domain/accounts/accounts.queries.ts';
 import { presenceColour } from '#rooms/playlist/awareness.ts';
@@ -165,8 +165,9 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
 
   /** What a caller is to a list: a token that may not read does not know of it. */
   async function roleFor(actor: Actor, playlist_id: string): Promise<PlaylistRole | null> {
-    if (!ID_PATTERN.test(playlist_id) || !(hasScope(actor, 'read') || hasScope(actor, 'write'))) return null;
-    return roleOf(ctx.db, actor.user_id, playlist_id);
+    if (!ID_PATTERN.test(playlist_id)) return null;
+    const role = await roleOf(ctx.db, actor.user_id, playlist_id);
+    return listVerdict(actor, openDocument, role) === 'yes' ? role : null;
   }
 
   return {

@@ -1,0 +1,58 @@
+import { defineDoor } from './endpoint.ts';
+
+const SENT_ON = { 303: 'On to the OpenID provider' };
+
+export const streamDoor = defineDoor({
+  name: 'library.stream',
+  method: 'GET',
+  path: '/library/tracks/{track_id}/stream',
+  access: 'guest',
+  scope: 'read',
+  summary: 'The sound of a track, with Range',
+  query: [],
+  responses: { 200: 'The whole file', 206: 'The part asked for by Range', 304: 'Unchanged', 416: 'No such part' },
+});
+export const coverDoor = defineDoor({
+  name: 'library.cover',
+  method: 'GET',
+  path: '/library/tracks/{track_id}/cover',
+  access: 'guest',
+  scope: 'read',
+  summary: 'The cover of a track as WebP; size is 96, 320 or 640 pixels',
+  query: ['size'],
+  responses: { 200: 'The picture', 304: 'Unchanged' },
+});
+export const loginDoor = defineDoor({
+  name: 'auth.login.get',
+  method: 'GET',
+  path: '/auth/login',
+  access: 'public',
+  scope: 'never',
+  summary: 'Begin to sign in; return_to is a path on this server',
+  query: ['return_to', 'login_hint'],
+  responses: SENT_ON,
+});
+export const loginFormDoor = defineDoor({ ...loginDoor, name: 'auth.login.post', method: 'POST' });
+export const callbackDoor = defineDoor({
+  name: 'auth.callback',
+  method: 'GET',
+  path: '/auth/callback',
+  access: 'public',
+  scope: 'never',
+  summary: 'Where the provider sends a browser back to',
+  query: ['code', 'state', 'iss', 'error'],
+  responses: { 303: 'On to return_to, signed in' },
+});
+export const backchannelLogoutDoor = defineDoor({
+  name: 'auth.backchannel_logout',
+  method: 'POST',
+  path: '/auth/backchannel-logout',
+  access: 'public',
+  scope: 'never',
+  summary: 'Where an outside provider says that a session is over: a form with its logout_token',
+  query: [],
+  responses: { 200: 'Whatever belonged to it has ended', 400: 'Not a valid logout token, or used before' },
+});
+
+/** Every door that answers with something else than JSON. */
+export const DOORS = [streamDoor, coverDoor, loginDoor, loginFormDoor, callbackDoor, backchannelLogoutDoor] as const;

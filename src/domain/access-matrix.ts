@@ -1,0 +1,239 @@
+/**
+ * Who may do what (docs/decisions/0008): every REST operation, socket event and right over a playlist's document, against what
+ * the caller is to the thing it names. Role and token scope are the operation's own (`access`, `scope` in src/contract), weighed
+ * first by authorize.ts; this table adds the relation. A new operation does not compile without a line here, and
+ * test/server/authorisation.test.ts tries every line at the real doors.
+ */
+import { openDocument } from '#contract/playlists.ts';
+import type * as accounts from '#contract/accounts.ts';
+import type * as admin from '#contract/admin.ts';
+import type * as doors from '#contract/doors.ts';
+import type * as library from '#contract/library.ts';
+import type * as listens from '#contract/listens.ts';
+import type * as playlists from '#contract/playlists.ts';
+import type * as presence from '#contract/presence.ts';
+import type * as security from '#contract/security.ts';
+import type * as social from '#contract/social.ts';
+import type { PrivacyLevel } from '#contract/accounts.ts';
+import type { Operation } from '#contract/endpoint.ts';
+
+type NamesIn<Module> = {
+  [Key in keyof Module]: Module[Key] extends Operation<infer Name> ? Name : never;
+}[keyof Module];
+/** Everything a caller may be refused, by name. */
+export type OperationName =
+  | NamesIn<typeof accounts>
+  | NamesIn<typeof admin>
+  | NamesIn<typeof doors>
+  | NamesIn<typeof library>
+  | NamesIn<typeof listens>
+  | NamesIn<typeof playlists>
+  | NamesIn<typeof presence>
+  | NamesIn<typeof security>
+  | NamesIn<typeof social>;
+
+/**
+ * What a caller is to the thing named, or to the person whose it is. A friend follows and is followed, a follower only follows;
+ * `blocked`: either of the two has blocked the other. `nobody` did not say who they are.
+ */
+export type Relation =
+  'self' | 'owner' | 'editor' | 'viewer' | 'friend' | 'follower' | 'stranger' | 'blocked' | 'nobody';
+
+/**
+ * `yes` · `no`: 403, or close 4403 · `hidden`: 404, close 4404 or left out of a list, exactly as if it were not there ·
+ * `unknown`: 401 · `senseless`: 422, nobody can do that to themselves.
+ */
+export type Verdict = 'yes' | 'no' | 'hidden' | 'unknown' | 'senseless';
+
+type Row<R extends Relation> = Readonly<Record<R, Verdict>>;
+/** Columns of what is a person's; a block has its column before there are blocks, so that nobody forgets it. */
+type PersonRow = Row<'self' | 'friend' | 'follower' | 'stranger' | 'blocked'>;
+/** Columns of playlists: members, then what others are to the owner. */
+type ListRow = Row<'owner' | 'editor' | 'viewer' | 'friend' | 'follower' | 'stranger' | 'blocked'>;
+
+export type Rule = {
+  /** What one is told whose role or token does not reach; `no` unless said. */
+  readonly lacking?: Verdict;
+  /** It is done inside this, by those who may that. */
+  readonly within?: Operation<OperationName>;
+  /** Guests' reports are acknowledged unread (LP8): for them this stands for the whole row. */
+  readonly guests?: Verdict;
+} & (
+  | { /** Names nothing of anybody's. */ readonly kind: 'nothing'; readonly rows: { readonly any: Row<'self'> } }
+  | {
+      /** Names a thing that belongs to the house: all are alike to it, and a block between people has nothing to say. */
+      readonly kind: 'common';
+      readonly rows: { readonly any: Row<'stranger'> };
+    }
+  | {
+      /**
+       * Names a person, or a thing of one person; `people` and `things` list such, and leave out what is hidden. `anybody`: a
+       * person, but one who is not there is as good.
+       */
+      readonly kind: 'person' | 'thing' | 'people' | 'things' | 'anybody';
+      readonly rows: { readonly any: PersonRow };
+    }
+  | {
+      /** Names a playlist, or lists such. Public is one whose owner marked it so and lets it be seen (PL2). */
+      readonly kind: 'playlist' | 'playlists';
+      readonly rows: { readonly private: ListRow; readonly public: ListRow };
+    }
+);
+
+const yes = 'yes';
+const no = 'no';
+const hidden = 'hidden';
+
+const NOTHING = { kind: 'nothing', rows: { any: { self: yes } } } as const;
+const COMMON = { kind: 'common', rows: { any: { stranger: yes } } } as const;
+
+const MINE = { self: yes, friend: hidden, follower: hidden, stranger: hidden, blocked: hidden } as const;
+const OWN = { kind: 'thing', rows: { any: MINE } } as const;
+const OWN_THINGS = { kind: 'things', rows: { any: MINE } } as const;
+const REPORT = { ...OWN, guests: yes } as const;
+
+const ANYBODY = { self: yes, friend: yes, follower: yes, stranger: yes, blocked: yes } as const;
+const KNOWN = { ...ANYBODY, blocked: hidden } as const;
+/** An account as administrators see it: a block between people does not reach them. */
+const ACCOUNT = { kind: 'person', rows: { any: ANYBODY } } as const;
+const PERSON = { kind: 'person', rows: { any: KNOWN } } as const;
+/** Letting go of somebody is taken of anybody, there or not: the answer tells nothing. */
+const LET_GO = { kind: 'anybody', rows: { any: ANYBODY } } as const;
+
+const OUTSIDE = { friend: hidden, follower: hidden, stranger: hidden, blocked: hidden } as const;
+const READERS = { friend: yes, follower: yes, stranger: yes, blocked: hidden } as const;
+const ONLOOKERS = { friend: no, follower: no, stranger: no, blocked: hidden } as const;
+const MEMBERS = { owner: yes, editor: yes, viewer: yes } as const;
+const READ_LIST = {
+  kind: 'playlist',
+  rows: { private: { ...MEMBERS, ...OUTSIDE }, public: { ...MEMBERS, ...READERS } },
+} as const;
+const EDIT_LIST = {
+  kind: 'playlist',
+  rows: {
+    private: { owner: yes, editor: yes, viewer: no, ...OUTSIDE },
+    public: { owner: yes, editor: yes, viewer: no, ...ONLOOKERS },
+  },
+} as const;
+const OWN_LIST = {
+  kind: 'playlist',
+  rows: {
+    private: { owner: yes, editor: no, viewer: no, ...OUTSIDE },
+    public: { owner: yes, editor: no, viewer: no, ...ONLOOKERS },
+  },
+} as const;
+/** A socket is opened to a known caller, then closed with 4404, whatever is wrong (contract §5). */
+const READ_DOCUMENT = { ...READ_LIST, lacking: hidden } as const;
+const MY_LISTS = {
+  kind: 'playlists',
+  rows: { private: { ...MEMBERS, ...OUTSIDE }, public: { ...MEMBERS, ...OUTSIDE } },
+} as const;
+
+/** The table. */
+export const RULES = {
+  'auth.login.get': NOTHING,
+  'auth.login.post': NOTHING,
+  'auth.callback': NOTHING,
+  'auth.backchannel_logout': NOTHING,
+  'auth.logout': NOTHING,
+  'auth.profile': NOTHING,
+  'auth.sessions': OWN_THINGS,
+  'auth.sessions.name': OWN,
+  'auth.sessions.end': OWN,
+  'auth.sessions.end_all': NOTHING,
+  'auth.devices': OWN_THINGS,
+  'auth.devices.name': OWN,
+  'auth.devices.forget': OWN,
+  'auth.tokens': OWN_THINGS,
+  'auth.tokens.create': NOTHING,
+  'auth.tokens.revoke': OWN,
+  'auth.tokens.revoke_all': NOTHING,
+  'auth.password': NOTHING,
+  'auth.second_factor': NOTHING,
+  'auth.second_factor.begin': NOTHING,
+  'auth.second_factor.confirm': NOTHING,
+  'auth.second_factor.recovery_codes': NOTHING,
+  'auth.second_factor.end': NOTHING,
+  'auth:refresh': NOTHING,
+
+  'user.profile': NOTHING,
+  'user.profile.update': NOTHING,
+  'user.preferences': NOTHING,
+  'user.preferences.update': NOTHING,
+  'user.avatar.remove': NOTHING,
+
+  'admin.users': { kind: 'people', rows: { any: ANYBODY } },
+  'admin.users.change': ACCOUNT,
+  'admin.users.password_reset': ACCOUNT,
+  'admin.users.second_factor.remove': ACCOUNT,
+  'admin.invites': NOTHING,
+  'admin.invites.create': NOTHING,
+  'admin.invites.revoke': COMMON,
+  'admin.audit': NOTHING,
+
+  'library.tracks': NOTHING,
+  'library.track': COMMON,
+  'library.stream': COMMON,
+  'library.cover': COMMON,
+  'library.albums': NOTHING,
+  'library.album': COMMON,
+  'library.artists': NOTHING,
+  'library.artist': COMMON,
+  'library.genres': NOTHING,
+  'library.search': NOTHING,
+  'library.scan': NOTHING,
+  'library.scan.start': NOTHING,
+
+  'listen.start': COMMON,
+  'listen.progress': REPORT,
+  'listen.complete': REPORT,
+  'listen.history': OWN_THINGS,
+  'listen.session': OWN,
+  'listen:start': COMMON,
+  'listen:progress': REPORT,
+  'listen:complete': REPORT,
+
+  'playlists.list': MY_LISTS,
+  'playlists.create': NOTHING,
+  'playlists.get': READ_LIST,
+  'playlists.update': EDIT_LIST,
+  'playlists.update.visibility': OWN_LIST,
+  'playlists.delete': OWN_LIST,
+  'playlists.tracks': READ_LIST,
+  'playlists.tracks.add': EDIT_LIST,
+  'playlists.tracks.move': EDIT_LIST,
+  'playlists.tracks.remove': EDIT_LIST,
+  'playlists.collaborators': READ_LIST,
+  'playlists.collaborators.set': OWN_LIST,
+  'playlists.collaborators.remove': OWN_LIST,
+  'playlists.ticket': READ_LIST,
+  'yjs.open': READ_DOCUMENT,
+  'yjs.edit': { ...EDIT_LIST, within: openDocument },
+  'yjs.awareness': { ...READ_LIST, within: openDocument },
+
+  'users.search': { kind: 'people', rows: { any: KNOWN } },
+  'users.get': PERSON,
+  'social.following': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes, follower: yes } } },
+  'social.followers': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes } } },
+  'social.follow': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },
+  'social.unfollow': LET_GO,
+  'user:watch': PERSON,
+  'user:unwatch': LET_GO,
+  'presence:set': NOTHING,
+  'clock:sync': NOTHING,
+} as const satisfies Record<OperationName, Rule>;
+
+/** Operations that name a playlist. */
+export type ListOperationName = {
+  [Name in OperationName]: (typeof RULES)[Name]['kind'] extends 'playlist' ? Name : never;
+}[OperationName];
+
+/**
+ * [SO2] Who sees a person's profile and presence, by the privacy level they chose (contract §6); their listening also needs
+ * `share_listening_history`.
+ */
+export const SIGHT: Readonly<Record<PrivacyLevel, PersonRow>> = {
+  0: MINE,
+  1: { ...MINE, friend: yes },
+  2: KNOWN,
+};
