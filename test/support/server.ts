@@ -6,8 +6,10 @@ import path from 'node:path';
 import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
 import { createLog } from '#server/log.ts';
+import { LIMITS } from '#server/limits/limits.ts';
 import type { Clock } from '#domain/ports.ts';
-import type { RunningServer } from '#server/create-server.ts';
+import type { RunningServer, ServerOptions } from '#server/create-server.ts';
+import type { LimitName, Limits } from '#server/limits/limits.ts';
 import type { TestDatabase } from './dialects.ts';
 import type { TestIssuer } from './issuer.ts';
 
@@ -46,14 +48,38 @@ function settings(folders: Folders, issuer: TestIssuer | null): Record<string, s
   };
 }
 
-/** A server in this process. */
+/** Limits no test comes near by chance: most ask more of a server in a second than a household does in a day. */
+const AMPLE_LIMITS = Object.fromEntries(
+  Object.entries(LIMITS).map(([name, limit]) => [name, { ...limit, points: 1_000_000 }]),
+) as Record<LimitName, Limits[LimitName]>;
+const AMPLE_PACKETS = { per_second: 100_000, burst: 100_000 };
+
+export interface StartOptions extends Pick<ServerOptions, 'limits' | 'packets' | 'clientDir' | 'log'> {
+  issuer?: TestIssuer | null;
+  database?: TestDatabase;
+  clock?: Clock;
+  env?: Record<string, string>;
+}
+
+/** A server in this process; unless `limits` or `packets` say otherwise, with ample ones. */
 export async function startServer(
   folders: Folders,
-  { issuer = null, database, clock }: { issuer?: TestIssuer | null; database?: TestDatabase; clock?: Clock } = {},
+  {
+    issuer = null,
+    database,
+    clock,
+    env = {},
+    limits = AMPLE_LIMITS,
+    packets = AMPLE_PACKETS,
+    ...more
+  }: Partial<StartOptions> = {},
 ): Promise<RunningServer> {
   return createServer({
-    config: readConfig(settings(folders, issuer)),
+    config: readConfig({ ...settings(folders, issuer), ...env }),
     log: createLog('error'),
+    limits,
+    packets,
+    ...more,
     ...(database === undefined ? {} : { database }),
     ...(clock === undefined ? {} : { clock }),
   });

@@ -1,5 +1,6 @@
 import { Server as Engine } from 'engine.io';
 import { Server } from 'socket.io';
+import { WebSocketServer } from 'ws';
 import { z } from 'zod';
 import { REQUESTS } from '#contract/gateway.ts';
 import { line } from '#contract/primitives.ts';
@@ -8,6 +9,7 @@ import { hasScope } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { problemOf } from '../http/problem.ts';
 import { newIds } from '../ids.ts';
+import { PIECES } from '../limits/pieces.ts';
 import { parseInput } from '../parse.ts';
 import { registerEvents, takeAck } from './on-request.ts';
 import { listenEvents } from './handlers/listens.ts';
@@ -21,9 +23,11 @@ import type { HandshakeDevice } from '#domain/accounts/devices.ts';
 import type { PresenceRoom, PresenceSeat } from '#rooms/presence/presence-room.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { EventHandler } from './on-request.ts';
+import type { PacketLimit } from './packet-limit.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'socket.io';
+import type { ServerOptions } from 'ws';
 
 interface SocketData {
   connection: Connection;
@@ -59,6 +63,7 @@ export interface GatewayParts {
   connections: Connections;
   audiences: Audiences;
   presence: PresenceRoom;
+  packets: PacketLimit;
 }
 
 export function createGateway(): Gateway {
@@ -70,6 +75,10 @@ export function createGateway(): Gateway {
     allowUpgrades: false,
     pingInterval: 20_000,
     pingTimeout: 15_000,
+    // engine.io hands on some options of its own; what else ws takes has to be added here.
+    wsEngine: function (options: ServerOptions) {
+      return new WebSocketServer({ ...options, ...PIECES });
+    },
   });
   const io = new Server<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>({
     connectTimeout: 5_000,
@@ -111,7 +120,7 @@ export function createGateway(): Gateway {
   /** Lets a socket in: what it sends counts, and what others do reaches it, only once its access is known to stand. */
   async function admit(
     socket: GatewaySocket,
-    { ctx, identity, connections, audiences, presence }: GatewayParts,
+    { ctx, identity, connections, audiences, presence, packets }: GatewayParts,
     handlers: readonly EventHandler[],
     seats: Map<string, PresenceSeat>,
   ): Promise<void> {
@@ -130,6 +139,7 @@ export function createGateway(): Gateway {
         const ack = takeAck(args);
         const error = new DomainError('malformed', 'There is no such event.');
         ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem });
+        packets.unknownEvent(socket.conn);
       }
     });
     let settling: Promise<Actor> | null = null;
@@ -221,7 +231,8 @@ export function createGateway(): Gateway {
     broadcaster,
     start(parts) {
       started = parts;
-      const { ctx, identity, connections, audiences, presence } = parts;
+      const { ctx, identity, connections, audiences, presence, packets } = parts;
+      engine.on('connection', (line) => packets.watch(line));
       const seats = new Map<string, PresenceSeat>();
       const handlers = [
         ...listenEvents,
@@ -235,18 +246,20 @@ export function createGateway(): Gateway {
       ];
       io.use((socket, next) => {
         const { revision } = identity;
-        whoIs(socket, identity).then(
-          ({ actor, device }) => {
-            socket.data.revision = revision;
-            socket.data.connection = {
-              actor,
-              device_id: device?.device_id ?? null,
-              isGateway: true,
-              end: () => socket.disconnect(true),
-            };
-            if (device !== null) noteDevice(ctx, actor, device);
-            next();
-          },
+        const enter = async () => {
+          const { actor, device } = await whoIs(socket, identity);
+          await packets.belongsTo(socket.conn, actor.user_id);
+          socket.data.revision = revision;
+          socket.data.connection = {
+            actor,
+            device_id: device?.device_id ?? null,
+            isGateway: true,
+            end: () => socket.disconnect(true),
+          };
+          if (device !== null) noteDevice(ctx, actor, device);
+        };
+        enter().then(
+          () => next(),
           (error: unknown) => {
             const { problem } = problemOf(ctx, error, newIds.id());
             next(Object.assign(new Error(problem.title), { data: problem }));
@@ -299,7 +312,7 @@ async function whoIs(
   if (!isAbsent && typeof token !== 'string') throw new DomainError('unauthenticated', 'The token must be a string.');
   const actor = isAbsent
     ? await identity.authenticate(socket.request, { door: 'upgrade' })
-    : await identity.authenticateToken(token);
+    : await identity.authenticateToken(token, socket.request);
   // A browser's device is its session.
   const isNamed = device_id !== undefined && actor.credential.kind !== 'session';
   return { actor, device: isNamed ? { device_id, name: device_name ?? device_id } : null };

@@ -2,13 +2,20 @@ import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
 import { DomainError } from '#domain/errors.ts';
+import { requireOwnRequest } from '../identity/origins.ts';
 import { newIds } from '../ids.ts';
+import { trustProxyOf } from '../limits/address.ts';
+import { ENDPOINT_LIMITS } from '../limits/limits.ts';
+import { pageLimits } from '../limits/page-limits.ts';
 import { addressesOf, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
-import type { Ctx } from '#domain/context.ts';
+import type { Endpoint } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
+import type { AddressOf } from '../limits/address.ts';
+import type { Limiters } from '../limits/limiters.ts';
 import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
 import type { Route } from './mount.ts';
@@ -22,6 +29,10 @@ export interface AppParts {
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
+  limiters: Limiters;
+  addressOf: AddressOf;
+  /** Something works less well than it should, and by itself again later. */
+  isDegraded(): boolean;
   isReady(): Promise<boolean>;
 }
 
@@ -67,14 +78,25 @@ const OTHER_DOORS: readonly OtherDoor[] = [
   },
 ];
 
-/** TRUST_PROXY as Express takes it: a number of hops, a switch, or addresses. */
-function trustProxyOf(value: string): string | number | boolean {
-  if (/^\d+$/.test(value)) return Number(value);
-  return value === 'true' ? true : value === 'false' ? false : value;
+/** What pages of ours may ask a browser for: nothing that a player needs. */
+const PERMISSIONS = ['camera', 'microphone', 'geolocation', 'payment', 'usb', 'serial', 'hid', 'bluetooth', 'midi']
+  .concat(['display-capture', 'browsing-topics', 'publickey-credentials-get'])
+  .map((name) => `${name}=()`)
+  .join(', ');
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Whether our session cookie would speak for this call; a token comes before it. */
+function isByCookie({ headers }: Request): boolean {
+  return headers.authorization === undefined && /(?:^|;\s*)(?:__Host-)?sbm_session=/.test(headers.cookie ?? '');
 }
 
 /** The REST door, the client's files, and what operators ask. */
-export function createApp({ ctx, identity, routes, media, client, publicUrl, trustProxy, isReady }: AppParts): Express {
+export function createApp(parts: AppParts): Express {
+  const { ctx, identity, routes, media, client, publicUrl, trustProxy, limiters, addressOf } = parts;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -106,43 +128,68 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
   app.use((_req: Request, res: Response, next: NextFunction) => {
     const request_id = newIds.id();
     res.locals.request_id = request_id;
-    res.set('x-request-id', request_id);
+    res.set({
+      'x-request-id': request_id,
+      'permissions-policy': PERMISSIONS,
+      // Whatever may be kept says so itself, and is then kept for its caller alone.
+      'cache-control': 'private, no-store',
+    });
     next();
   });
 
-  app.get('/healthz', (_req, res) => void res.set('cache-control', 'no-store').json({ status: 'ok' }));
+  app.get('/healthz', (_req, res) => void res.json({ status: parts.isDegraded() ? 'degraded' : 'ok' }));
   app.get('/readyz', async (_req, res) => {
-    const ready = await isReady();
-    res
-      .set('cache-control', 'no-store')
-      .status(ready ? 200 : 503)
-      .json({ status: ready ? 'ready' : 'unready' });
+    const ready = await parts.isReady();
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unready' });
+  });
+  app.use(pageLimits(ctx, limiters, addressOf));
+  app.use(['/api', '/1'], (req: Request, res: Response, next: NextFunction) => {
+    try {
+      if (isByCookie(req)) requireOwnRequest(req, (origin) => identity.isOwnOrigin(origin), 'http');
+    } catch (error) {
+      sendProblem(ctx, res, error);
+      return;
+    }
+    res.vary('Cookie, Authorization');
+    next();
   });
   app.use(identity.router);
 
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
-  api.get('/openapi.json', (_req, res) => void res.json(openApiOf([...endpoints, logout], OTHER_DOORS, publicUrl)));
+  // Both are made once, when first asked for: anybody may ask.
+  const openApi = once(() => JSON.stringify(openApiOf([...endpoints, logout], OTHER_DOORS, publicUrl)));
+  const docs = once(() => docsPage([...endpoints, logout]));
+  api.get('/openapi.json', (_req, res) => void res.set('cache-control', 'no-cache').type('json').send(openApi()));
   for (const [kind, handler] of [
     ['stream', media.stream],
     ['cover', media.cover],
   ] as const) {
     api.get(`/library/tracks/:track_id/${kind}`, async (req, res) => {
       try {
-        await handler(req, res, await identity.authenticate(req, { door: 'http' }), String(req.params.track_id));
+        const actor = await identity.authenticate(req, { door: 'http' });
+        await limiters.take('media', actor.user_id);
+        await handler(req, res, actor, String(req.params.track_id));
       } catch (error) {
         sendProblem(ctx, res, error);
       }
     });
   }
-  mountRoutes(api, ctx, (req) => identity.authenticate(req, { door: 'http' }), routes);
+  const admit = async (req: Request, endpoint: Endpoint): Promise<Actor> => {
+    const actor = await identity.authenticate(req, { door: 'http' });
+    await limiters.take('person', actor.user_id);
+    const own = ENDPOINT_LIMITS[endpoint.name];
+    if (own !== undefined) await limiters.take(own, actor.user_id);
+    return actor;
+  };
+  mountRoutes(api, ctx, admit, routes);
   mountRefusals(
     api,
     ctx,
     addressesOf([...endpoints, logout, ...OTHER_DOORS, { method: 'GET', path: '/openapi.json' }]),
   );
   app.use('/api/v1', api);
-  app.get('/api/docs', (_req, res) => void res.type('html').send(docsPage([...endpoints, logout])));
+  app.get('/api/docs', (_req, res) => void res.set('cache-control', 'no-cache').type('html').send(docs()));
 
   client.mount(app);
   app.use((_req, res) => sendProblem(ctx, res, new DomainError('not_found', 'There is no such address.')));

@@ -24,6 +24,8 @@ import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
+import type { Guard } from '../limits/guard.ts';
+import type { LimiterFactory } from '../limits/limiters.ts';
 import type { OutboundFetch } from '../outbound.ts';
 import type { Door } from './origins.ts';
 import type { EmbeddedProvider } from './embedded-provider.ts';
@@ -57,11 +59,13 @@ export interface Identity {
   router: Router;
   /**
    * A Bearer token if there is one, else the session cookie; a cookie on an unsafe call or an upgrade needs our own origin.
-   * @throws DomainError `unauthenticated`, `account_disabled`, `foreign_origin`, `provider_unavailable`.
+   * @throws DomainError `unauthenticated`, `account_disabled`, `foreign_origin`, `provider_unavailable`, `too_many`.
    */
   authenticate(req: IncomingMessage, options?: { door: Door }): Promise<Actor>;
-  /** @throws DomainError as `authenticate`. */
-  authenticateToken(token: string): Promise<Actor>;
+  /** `req`: what the token came with, for who may try how often. @throws DomainError as `authenticate`. */
+  authenticateToken(token: string, req?: IncomingMessage): Promise<Actor>;
+  /** Stands before a look at any other credential, such as a ticket. */
+  guard: Guard;
   isOwnOrigin(origin: string): boolean;
   /** Whether a caller of a moment ago may still be served. */
   isActorAlive(actor: Actor): Promise<boolean>;
@@ -142,8 +146,11 @@ export async function createIdentity(options: {
   ctx: Ctx;
   config: IdentityConfig;
   fetch?: OutboundFetch;
+  /** Without one, anybody may try as often as they like. */
+  guard?: Guard;
+  newLimiter?: LimiterFactory;
 }): Promise<Identity> {
-  const { ctx, config } = options;
+  const { ctx, config, guard = (_req, _credential, find) => find() } = options;
   const { publicUrl } = config;
   const redirectUri = publicUrl + CALLBACK_PATH;
   const source = await openSource(ctx, config, redirectUri, options.fetch);
@@ -185,6 +192,9 @@ export async function createIdentity(options: {
     verifyToken,
   });
 
+  const guarded = (req: IncomingMessage, door: Door): Promise<Actor> =>
+    guard(req, req.headers.authorization ?? req.headers.cookie, () => authenticate(req, door));
+
   const router = express.Router({ caseSensitive: true });
   router.get(
     STYLESHEET_PATH,
@@ -197,11 +207,17 @@ export async function createIdentity(options: {
     publicUrl,
     userIssuer: source.userIssuer,
     verifyToken,
-    authenticate: (req) => authenticate(req, 'http'),
+    authenticate: (req) => guarded(req, 'http'),
   });
   const { embedded } = source;
   if (embedded !== null) {
-    mountAccountPages(router, { ctx, embedded, backoff: createLoginBackoff(), publicUrl, isOwnOrigin });
+    mountAccountPages(router, {
+      ctx,
+      embedded,
+      backoff: createLoginBackoff(options.newLimiter),
+      publicUrl,
+      isOwnOrigin,
+    });
     router.use('/oidc', (req, res, next) => {
       pinPublicAddress(req, publicUrl);
       embedded.handle(req, res).catch(next);
@@ -222,8 +238,10 @@ export async function createIdentity(options: {
 
   return {
     router,
-    authenticate: (req, { door } = { door: 'http' }) => authenticate(req, door),
-    authenticateToken,
+    authenticate: (req, { door } = { door: 'http' }) => guarded(req, door),
+    authenticateToken: (token, req) =>
+      req === undefined ? authenticateToken(token) : guard(req, token, () => authenticateToken(token)),
+    guard,
     isOwnOrigin,
     get revision() {
       return remembered.revision;

@@ -1,8 +1,9 @@
-import { isIPv6 } from 'node:net';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { DomainError } from '#domain/errors.ts';
 import { foldUsername } from '#domain/accounts/accounts.rules.ts';
 import { hashSecret } from '../ids.ts';
+import { addressKey } from '../limits/address.ts';
+import { createLimiterFactory } from '../limits/limiters.ts';
+import type { LimiterFactory } from '../limits/limiters.ts';
 
 /** Failures that cost no waiting, and for how long they are remembered (seconds). */
 const FREE_FAILURES = 5;
@@ -18,24 +19,10 @@ export interface LoginBackoff {
   succeeded(username: string, address: string): Promise<void>;
 }
 
-/** A household or machine owns a whole IPv6 /56, so that is what counts as one address (trust.md E8). */
-export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  // The URL parser gives the shortest form, from which the groups can be counted.
-  const [left = '', right] = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1).split('::');
-  const head = left.split(':').filter(Boolean);
-  const tail = (right ?? '').split(':').filter(Boolean);
-  const groups =
-    right === undefined ? head : [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
-  return groups.slice(0, 3).join(':') + ':' + (groups[3] ?? '0').padStart(4, '0').slice(0, 2);
-}
-
-/** A backoff in this process's memory. */
-export function createLoginBackoff(): LoginBackoff {
-  const failures = new RateLimiterMemory({ keyPrefix: 'failures', points: FREE_FAILURES, duration: MEMORY });
-  const waits = new RateLimiterMemory({ keyPrefix: 'waits', points: 1, duration: MEMORY });
+/** A backoff in this process's memory, or wherever the limiters of `newLimiter` count. */
+export function createLoginBackoff(newLimiter: LimiterFactory = createLimiterFactory(null)): LoginBackoff {
+  const failures = newLimiter({ keyPrefix: 'failures', points: FREE_FAILURES, duration: MEMORY });
+  const waits = newLimiter({ keyPrefix: 'waits', points: 1, duration: MEMORY });
   const keyOf = (username: string, address: string) => hashSecret(`${foldUsername(username)}\n${addressKey(address)}`);
   return {
     async check(username, address) {

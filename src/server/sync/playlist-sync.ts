@@ -7,6 +7,7 @@ import { roleOf } from '#domain/playlists/playlists.access.ts';
 import { redeemTicket } from '#domain/playlists/tickets.ts';
 import { usersByIds } from '#domain/accounts/accounts.queries.ts';
 import { presenceColour } from '#rooms/playlist/awareness.ts';
+import { PIECES } from '../limits/pieces.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
@@ -40,7 +41,12 @@ export interface PlaylistSyncParts {
 }
 
 export function createPlaylistSync({ ctx, identity, rooms, connections }: PlaylistSyncParts): PlaylistSync {
-  const wss = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+  const wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    ...PIECES,
+  });
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
     for (const ws of wss.clients) {
@@ -56,7 +62,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
   async function whoIs(req: IncomingMessage, url: URL, playlist_id: string): Promise<Actor> {
     const ticket = url.searchParams.get('ticket');
     if (ticket === null) return identity.authenticate(req, { door: 'upgrade' });
-    return redeemTicket(ctx, playlist_id, ticket);
+    return identity.guard(req, undefined, () => redeemTicket(ctx, playlist_id, ticket));
   }
 
   function accept(req: IncomingMessage, socket: Duplex, head: Buffer): WebSocket | null {
