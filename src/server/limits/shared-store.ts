@@ -10,6 +10,12 @@ const RETRY_MS = 2_000;
 /** Errors of one outage are said once in so long (ms). */
 const SAY_EVERY_MS = 60_000;
 
+/** What Redis itself answers begins with a word that names the mistake, such as WRONGPASS. */
+function codeOf(error: Error): string {
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return (error.name === 'ReplyError' ? /^[A-Z]+/.exec(error.message)?.[0] : undefined) ?? error.name;
+}
+
 /** The Redis or Valkey that several processes share. It may be away at any time: nothing waits for it. */
 export interface SharedStore {
   client: Redis;
@@ -39,27 +45,27 @@ export async function openSharedStore(url: string, log: Log): Promise<SharedStor
   let isAway = false;
   let isClosed = false;
 
-  function away(error: Error): void {
+  function away(code: string): void {
+    if (isClosed) return;
     isAway = true;
     const nowMs = performance.now();
     if (nowMs - saidAtMs < SAY_EVERY_MS) return;
     saidAtMs = nowMs;
-    const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-    log.warn('Redis cannot be reached; this process counts for itself until it can', { host, code });
+    log.warn('Redis cannot be used; this process counts for itself until it can', { host, code });
   }
-  client.on('error', away);
+  client.on('error', (error) => away(codeOf(error)));
+  client.on('close', () => away('closed'));
   client.on('ready', () => {
     if (isAway) log.info('Redis is back', { host });
     isAway = false;
   });
   // The failure itself is told by 'error', and the next try comes by itself.
-  client.connect().catch(away);
+  client.connect().catch((error: Error) => away(codeOf(error)));
 
   const asking = setInterval(() => {
     if (client.status !== 'ready') return;
     client.ping().catch((error: Error) => {
-      if (isClosed) return;
-      away(error);
+      away(codeOf(error));
       // It may hang with its connection open: come back only when it answers.
       if (client.status === 'ready') client.disconnect(true);
     });
