@@ -143,7 +143,13 @@ export function createGateway(): Gateway {
       }
     });
     let settling: Promise<Actor> | null = null;
-    registerEvents(ctx, socket as unknown as Socket, () => settling ?? connection.actor, handlers);
+    registerEvents(
+      ctx,
+      socket as unknown as Socket,
+      () => settling ?? connection.actor,
+      handlers,
+      () => packets.answerAfterMs(socket.conn),
+    );
     if (identity.revision !== socket.data.revision) {
       // Somebody's access changed since the handshake was looked at, perhaps this one's.
       settling = stillStanding(identity, connection.actor);

@@ -24,17 +24,27 @@ export function onEvent<N extends string, P extends z.ZodType, R extends z.ZodTy
 
 /**
  * The one wrapper of every socket event: finds the caller, weighs the role, parses, calls, and acknowledges once the
- * effect is durable. An acknowledgement is optional; no payload, however odd, ends more than its own request.
+ * effect is durable, and not before `answerAfterMs` is over. An acknowledgement is optional; no payload, however odd, ends
+ * more than its own request.
  */
 export function registerEvents(
   ctx: Ctx,
   socket: Socket,
   actorOf: () => Actor | Promise<Actor>,
   handlers: readonly EventHandler[],
+  answerAfterMs: () => number,
 ): void {
+  function paced(ack: (answer: Ack<unknown>) => void): (answer: Ack<unknown>) => void {
+    return (answer) => {
+      const waitMs = answerAfterMs();
+      if (waitMs <= 0) ack(answer);
+      else setTimeout(() => ack(answer), waitMs).unref();
+    };
+  }
+
   for (const { request, run } of handlers) {
     socket.on(request.name, (...args: unknown[]) => {
-      const ack = takeAck(args);
+      const ack = paced(takeAck(args));
       answer(args).then(
         (data) => ack({ ok: true, data: data ?? {} }),
         (error: unknown) => ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem }),

@@ -11,6 +11,11 @@ export interface PacketLimit {
   watch(line: Line): void;
   /** From now on it is known whose line this is. @throws DomainError `too_many` shortly after one of theirs was ended. */
   belongsTo(line: Line, user_id: string): Promise<void>;
+  /**
+   * How long (ms) the next answer is to be kept back, so that a client that waits for its answers, as one that sends what it
+   * queued offline, is slowed to the steady rate and never ended.
+   */
+  answerAfterMs(line: Line): number;
   /** An event that does not exist costs more. */
   unknownEvent(line: Line): void;
 }
@@ -44,6 +49,7 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
       if (known !== undefined) known.user_id = user_id;
       await limiters.refuseBlocked('flood', user_id);
     },
+    answerAfterMs: (line) => lines.get(line)?.bucket.msUntilHalf(performance.now()) ?? 0,
     // The packet itself was counted when it came.
     unknownEvent: (line) => spend(line, UNKNOWN_EVENT_COST - 1),
   };
