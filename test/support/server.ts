@@ -6,10 +6,9 @@ import path from 'node:path';
 import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
 import { createLog } from '#server/log.ts';
-import { LIMITS } from '#server/limits/limits.ts';
+import { AMPLE } from './ample.ts';
 import type { Clock } from '#domain/ports.ts';
 import type { RunningServer, ServerOptions } from '#server/create-server.ts';
-import type { LimitName, Limits } from '#server/limits/limits.ts';
 import type { TestDatabase } from './dialects.ts';
 import type { TestIssuer } from './issuer.ts';
 
@@ -48,12 +47,6 @@ function settings(folders: Folders, issuer: TestIssuer | null): Record<string, s
   };
 }
 
-/** Limits no test comes near by chance: most ask more of a server in a second than a household does in a day. */
-const AMPLE_LIMITS = Object.fromEntries(
-  Object.entries(LIMITS).map(([name, limit]) => [name, { ...limit, points: 1_000_000 }]),
-) as Record<LimitName, Limits[LimitName]>;
-const AMPLE_PACKETS = { per_second: 100_000, burst: 100_000 };
-
 export interface StartOptions extends Pick<ServerOptions, 'limits' | 'packets' | 'clientDir' | 'log'> {
   issuer?: TestIssuer | null;
   database?: TestDatabase;
@@ -69,8 +62,8 @@ export async function startServer(
     database,
     clock,
     env = {},
-    limits = AMPLE_LIMITS,
-    packets = AMPLE_PACKETS,
+    limits = AMPLE.limits,
+    packets = AMPLE.packets,
     ...more
   }: Partial<StartOptions> = {},
 ): Promise<RunningServer> {
