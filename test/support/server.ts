@@ -80,6 +80,7 @@ export async function startServer(
 
 export interface Program {
   url: string;
+  pid: number;
   /** The first line that offers to make the first account, if it was printed. */
   setupLink: string | null;
   output(): string;
@@ -113,6 +114,7 @@ export async function spawnServer(
   });
   return {
     url,
+    pid: child.pid ?? 0,
     get setupLink() {
       return /one time only: (http\S+)/.exec(output)?.[1] ?? null;
     },

@@ -5,6 +5,9 @@ import type { Rate, TokenBucket } from '#rooms/token-bucket.ts';
 import type { Limiters } from '../limits/limiters.ts';
 import type { Socket as Line } from 'engine.io';
 
+/** What may still be on its way when a line is closed. */
+const LAST_WORD_BYTES = 64 * 1024;
+
 /** Ends lines that send too much, before anything they sent is looked at (trust.md C1). */
 export interface PacketLimit {
   /** Counts every packet of a line from now on. */
@@ -29,6 +32,16 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
     if (!known.bucket.take(performance.now(), cost)) end(line, known.user_id);
   }
 
+  /** A line that was closed is read until the other end has closed too: it has a last word, not more. */
+  function endReading(line: Line): void {
+    const { socket } = line.request;
+    let left = LAST_WORD_BYTES;
+    socket.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) socket.destroy();
+    });
+  }
+
   function end(line: Line, user_id: string | null): void {
     log.info('a gateway socket sent too much and was ended', { user_id });
     // Nothing more is taken from it, not even what has arrived with this packet …
@@ -43,6 +56,7 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
     watch(line) {
       lines.set(line, { bucket: createTokenBucket(rate, performance.now()), user_id: null });
       line.on('packet', () => spend(line, 1));
+      line.once('close', () => endReading(line));
     },
     async belongsTo(line, user_id) {
       const known = lines.get(line);
