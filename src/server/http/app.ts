@@ -123,6 +123,7 @@ export function createApp(parts: AppParts): Express {
         },
       },
       strictTransportSecurity: isHttps,
+      xFrameOptions: { action: 'deny' },
     }),
   );
   app.use((_req: Request, res: Response, next: NextFunction) => {
@@ -142,17 +143,17 @@ export function createApp(parts: AppParts): Express {
     const ready = await parts.isReady();
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unready' });
   });
-  app.use(pageLimits(ctx, limiters, addressOf));
   app.use(['/api', '/1'], (req: Request, res: Response, next: NextFunction) => {
+    res.vary('Cookie, Authorization');
     try {
       if (isByCookie(req)) requireOwnRequest(req, (origin) => identity.isOwnOrigin(origin), 'http');
     } catch (error) {
       sendProblem(ctx, res, error);
       return;
     }
-    res.vary('Cookie, Authorization');
     next();
   });
+  app.use(pageLimits(ctx, limiters, addressOf));
   app.use(identity.router);
 
   const endpoints = routes.map((route) => route.endpoint);
