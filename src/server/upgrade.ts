@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { problemOf } from './http/problem.ts';
 import { newIds } from './ids.ts';
+import { readLastWord } from './limits/last-word.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -41,6 +42,7 @@ export function listenForUpgrades(
   });
 }
 
+/** Answers and lets go: an upgraded connection has no timeout of its own, so one that is only half closed would stay for ever. */
 function refuse(socket: Duplex, status: number, body: string, retryAfter?: number): void {
   if (socket.destroyed || !socket.writable) return;
   socket.end(
@@ -48,4 +50,5 @@ function refuse(socket: Duplex, status: number, body: string, retryAfter?: numbe
       `Cache-Control: private, no-store\r\n${retryAfter === undefined ? '' : `Retry-After: ${retryAfter}\r\n`}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  readLastWord(socket);
 }

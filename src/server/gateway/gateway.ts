@@ -9,8 +9,9 @@ import { hasScope } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { problemOf } from '../http/problem.ts';
 import { newIds } from '../ids.ts';
-import { PIECES } from '../limits/pieces.ts';
+import { WEBSOCKET } from '../limits/websocket.ts';
 import { parseInput } from '../parse.ts';
+import { isOwnRequest, requireNoTokenInAddress } from '../identity/origins.ts';
 import { registerEvents, takeAck } from './on-request.ts';
 import { listenEvents } from './handlers/listens.ts';
 import { presenceEvents } from './handlers/presence.ts';
@@ -77,7 +78,7 @@ export function createGateway(): Gateway {
     pingTimeout: 15_000,
     // engine.io hands on some options of its own; what else ws takes has to be added here.
     wsEngine: function (options: ServerOptions) {
-      return new WebSocketServer({ ...options, ...PIECES });
+      return new WebSocketServer({ ...options, ...WEBSOCKET });
     },
   });
   const io = new Server<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>({
@@ -281,12 +282,13 @@ export function createGateway(): Gateway {
     },
     async handleUpgrade(req, socket, head) {
       if (started === null) throw new DomainError('unavailable', 'The server is starting.');
-      const { origin } = req.headers;
-      const isForeign = origin !== undefined && !started.identity.isOwnOrigin(origin);
-      const isBlindCookie =
-        origin === undefined && req.headers.cookie !== undefined && req.headers.authorization === undefined;
-      if (isForeign || isBlindCookie)
+      const { origin, cookie, authorization } = req.headers;
+      const isOwnOrigin = (one: string) => started?.identity.isOwnOrigin(one) ?? false;
+      const isForeign = origin !== undefined && !isOwnOrigin(origin);
+      const isByCookie = cookie !== undefined && authorization === undefined;
+      if (isForeign || (isByCookie && !isOwnRequest(req, isOwnOrigin, 'upgrade')))
         throw new DomainError('foreign_origin', 'This connection came from another site.');
+      requireNoTokenInAddress(req);
       engine.handleUpgrade(req as never, socket, head);
     },
     async close() {

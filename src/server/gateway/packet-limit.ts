@@ -1,14 +1,17 @@
 import { createTokenBucket } from '#rooms/token-bucket.ts';
 import { UNKNOWN_EVENT_COST } from '../limits/limits.ts';
+import { readLastWord } from '../limits/last-word.ts';
+import { PINGS } from '../limits/websocket.ts';
 import type { Log } from '#domain/ports.ts';
 import type { Rate, TokenBucket } from '#rooms/token-bucket.ts';
 import type { Limiters } from '../limits/limiters.ts';
 import type { Socket as Line } from 'engine.io';
+import type { WebSocket } from 'ws';
 
-/** What may still be on its way when a line is closed. */
-const LAST_WORD_BYTES = 64 * 1024;
+/** Packets that may wait for a slow reader, beside notices of which only the latest counts: those are dropped. */
+const MAX_BEHIND = 1_000;
 
-/** Ends lines that send too much, before anything they sent is looked at (trust.md C1). */
+/** Ends lines that send too much, before anything they sent is looked at (trust.md C1), or do not take what they are sent. */
 export interface PacketLimit {
   /** Counts every packet of a line from now on. */
   watch(line: Line): void;
@@ -29,34 +32,43 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
   function spend(line: Line, cost: number): void {
     const known = lines.get(line);
     if (known === undefined || line.readyState !== 'open') return;
-    if (!known.bucket.take(performance.now(), cost)) end(line, known.user_id);
+    if (!known.bucket.take(performance.now(), cost)) flooded(line);
   }
 
-  /** A line that was closed is read until the other end has closed too: it has a last word, not more. */
-  function endReading(line: Line): void {
-    const { socket } = line.request;
-    let left = LAST_WORD_BYTES;
-    socket.on('data', (chunk: Buffer) => {
-      left -= chunk.length;
-      if (left < 0) socket.destroy();
-    });
+  function flooded(line: Line): void {
+    const user_id = lines.get(line)?.user_id ?? null;
+    end(line, 'sends too much');
+    if (user_id === null) return;
+    limiters.block('flood', user_id).catch((error: unknown) => log.error('nobody could be blocked', {}, error));
   }
 
-  function end(line: Line, user_id: string | null): void {
-    log.info('a gateway socket sent too much and was ended', { user_id });
+  function end(line: Line, why: string): void {
+    if (line.readyState !== 'open') return;
+    log.info('a gateway socket was ended', { user_id: lines.get(line)?.user_id ?? null, why });
     // Nothing more is taken from it, not even what has arrived with this packet …
     line.close(true);
     // … and no closing handshake is waited for, during which it could go on sending.
     line.request.socket.destroy();
-    if (user_id === null) return;
-    limiters.block('flood', user_id).catch((error: unknown) => log.error('nobody could be blocked', {}, error));
   }
 
   return {
     watch(line) {
       lines.set(line, { bucket: createTokenBucket(rate, performance.now()), user_id: null });
       line.on('packet', () => spend(line, 1));
-      line.once('close', () => endReading(line));
+      let behind = 0;
+      line.on('flush', () => {
+        behind = 0;
+      });
+      line.on('packetCreate', () => {
+        behind += 1;
+        if (behind > MAX_BEHIND) end(line, 'reads too slowly');
+      });
+      // Not a packet of engine.io's, but answered all the same.
+      const pings = createTokenBucket(PINGS, performance.now());
+      (line.transport as unknown as { socket: WebSocket }).socket.on('ping', () => {
+        if (!pings.take(performance.now())) flooded(line);
+      });
+      line.once('close', () => readLastWord(line.request.socket));
     },
     async belongsTo(line, user_id) {
       const known = lines.get(line);

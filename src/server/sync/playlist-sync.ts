@@ -7,7 +7,9 @@ import { roleOf } from '#domain/playlists/playlists.access.ts';
 import { redeemTicket } from '#domain/playlists/tickets.ts';
 import { usersByIds } from '#domain/accounts/accounts.queries.ts';
 import { presenceColour } from '#rooms/playlist/awareness.ts';
-import { PIECES } from '../limits/pieces.ts';
+import { createTokenBucket } from '#rooms/token-bucket.ts';
+import { requireNoTokenInAddress } from '../identity/origins.ts';
+import { PINGS, WEBSOCKET } from '../limits/websocket.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
@@ -45,7 +47,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
-    ...PIECES,
+    ...WEBSOCKET,
   });
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
@@ -73,6 +75,11 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     });
     const ws = accepted as WebSocket | null;
     ws?.on('error', (error) => ctx.log.debug('playlist socket error', { kind: error.name }));
+    const pings = createTokenBucket(PINGS, performance.now());
+    // Each is answered, and the answers of one who does not read them would pile up.
+    ws?.on('ping', () => {
+      if (!pings.take(performance.now())) ws.terminate();
+    });
     return ws;
   }
 
@@ -165,9 +172,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     async handleUpgrade(req, socket, head) {
       const url = new URL(req.url ?? '/', 'http://localhost');
       const playlist_id = readPlaylistId(url);
-      if (url.searchParams.has('token')) {
-        throw new DomainError('unauthenticated', 'A token does not belong in an address. Ask for a ticket.');
-      }
+      requireNoTokenInAddress(req);
       const { origin } = req.headers;
       // A ticket is good anywhere: it cannot be guessed, and whoever holds it was given it.
       if (origin !== undefined && !identity.isOwnOrigin(origin) && !url.searchParams.has('ticket')) {

@@ -94,7 +94,7 @@ describe('a flood, at a program of its own with the usual limits', () => {
         (error: { problem?: Problem }) => error.problem,
       );
       expect(refused).toMatchObject({ code: 'too_many', status: 429 });
-      expect(server.output()).toContain('a gateway socket sent too much');
+      expect(server.output()).toContain('sends too much');
     }
     other.close();
   });
