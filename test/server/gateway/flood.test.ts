@@ -205,6 +205,27 @@ describe('what an honest client sends', () => {
     two.close();
   });
 
+  test('[GW11] one who does not read is let go before what waits for them grows; one who does gets everything', async () => {
+    const eve = await world.someone('eve');
+    const slow = await bareGateway(world.url, eve.token);
+    const good = await gatewayClient(world.url, eve.token);
+    slow.socket.pause();
+    const { events } = world.server.ctx;
+    // Large, so that what the system itself holds for a reader is soon full.
+    const playlist_id = 'x'.repeat(10_000);
+    const count = 4_000;
+    for (let i = 0; i < count; i++) {
+      await events.publish({ name: 'playlist.member_changed', payload: { playlist_id, user_id: eve.id, role: null } });
+      if (i % 50 === 0) await good.request('clock:sync', { t0_ms: 1 });
+    }
+    slow.socket.resume();
+    await slow.closed;
+    expect(slow.received().length).toBeLessThan((count - 1_000) * playlist_id.length);
+    await expect.poll(() => good.heard.length).toBe(count);
+    expect(good.socket.connected).toBe(true);
+    good.close();
+  });
+
   test('[PL11] asking for the whole document again and again ends the playlist socket, for a while', async () => {
     const dan = await world.someone('dan');
     const { id } = await dan.rest.post<{ id: string }>('/playlists', { name: 'x' });
