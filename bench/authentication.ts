@@ -16,6 +16,7 @@ import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
 import { hashSecret, newIds } from '#server/ids.ts';
 import { createLog } from '#server/log.ts';
+import { AMPLE } from '../test/support/ample.ts';
 import { startIssuer } from '../test/support/issuer.ts';
 import { answerParent, startMeasured } from './support/child.ts';
 import type { RequestListener, Server as HttpServer } from 'node:http';
@@ -45,7 +46,7 @@ async function listen(handler?: RequestListener): Promise<{ http: HttpServer; ur
 }
 
 async function serve(): Promise<void> {
-  const server = await createServer({ config: readConfig(process.env), log: createLog('error') });
+  const server = await createServer({ config: readConfig(process.env), log: createLog('error'), ...AMPLE });
   const { ctx, identity } = server;
   const actor = await identity.authenticateToken(process.env.BENCH_TOKEN ?? '');
   const secret = newIds.secret();

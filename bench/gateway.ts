@@ -11,6 +11,7 @@ import { io } from 'socket.io-client';
 import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
 import { createLog } from '#server/log.ts';
+import { AMPLE } from '../test/support/ample.ts';
 import { startIssuer } from '../test/support/issuer.ts';
 import { makeLibrary } from '../test/support/music/make-track.ts';
 import { answerParent, startMeasured } from './support/child.ts';
@@ -39,7 +40,7 @@ async function serveEcho(): Promise<void> {
 }
 
 async function serveOurs(): Promise<void> {
-  const server = await createServer({ config: readConfig(process.env), log: createLog('error') });
+  const server = await createServer({ config: readConfig(process.env), log: createLog('error'), ...AMPLE });
   server.scanner.start();
   await server.scanner.whenIdle();
   answerParent({ url: server.url });

@@ -52,7 +52,10 @@ const Env = z.object({
     .optional(),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\//, 'must begin with redis://')
+    .refine(
+      (value) => /^rediss?:\/\//.test(value) && (URL.parse(value)?.host ?? '') !== '',
+      'must be a redis:// address',
+    )
     .optional(),
   OIDC_ISSUER: Url.optional(),
   OIDC_CLIENT_ID: z.string().min(1).default('stepheybot-music'),
@@ -79,6 +82,8 @@ export interface Config {
   dataDir: string;
   musicDirs: string[];
   databaseUrl: string | null;
+  /** Null: one process, which counts for itself. */
+  redisUrl: string | null;
   oidcIssuer: string | null;
   oidcClientId: string;
   oidcClientSecret: string | null;
@@ -105,9 +110,6 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     throw new ConfigError(`${name}${shown}: ${issue?.message ?? 'not valid'}`);
   }
   const set = parsed.data;
-  if (set.REDIS_URL !== undefined) {
-    throw new ConfigError('REDIS_URL is set, but this version runs as one process only: unset it');
-  }
   if (set.OIDC_ISSUER !== undefined) {
     const issuer = new URL(set.OIDC_ISSUER);
     if (issuer.protocol === 'http:' && !isLoopbackHost(issuer.hostname) && !set.OIDC_INSECURE) {
@@ -124,6 +126,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     dataDir: path.resolve(set.DATA_DIR),
     musicDirs: splitPaths(set.MUSIC_DIR).map((dir) => path.resolve(dir)),
     databaseUrl: set.DATABASE_URL ?? null,
+    redisUrl: set.REDIS_URL ?? null,
     oidcIssuer: set.OIDC_ISSUER ?? null,
     oidcClientId: set.OIDC_CLIENT_ID,
     oidcClientSecret: set.OIDC_CLIENT_SECRET ?? null,

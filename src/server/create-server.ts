@@ -11,6 +11,7 @@ import { startFanout } from '#rooms/fanout.ts';
 import { createPlaylistRooms } from '#rooms/playlist/registry.ts';
 import { createPresenceRoom } from '#rooms/presence/presence-room.ts';
 import { createGateway } from './gateway/gateway.ts';
+import { createPacketLimit } from './gateway/packet-limit.ts';
 import { createApp } from './http/app.ts';
 import { clientFiles } from './http/client-files.ts';
 import { serveCover, streamTrack } from './http/media.ts';
@@ -24,6 +25,11 @@ import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
 import { watchRenewals } from './renewal-watch.ts';
+import { createAddressOf } from './limits/address.ts';
+import { createGuard } from './limits/guard.ts';
+import { createLimiterFactory, createLimiters } from './limits/limiters.ts';
+import { LIMITS, PACKETS } from './limits/limits.ts';
+import { openSharedStore } from './limits/shared-store.ts';
 import { openSecretBox } from './secrets.ts';
 import { watchRevocations } from './revocation-watch.ts';
 import { createPlaylistSync } from './sync/playlist-sync.ts';
@@ -36,6 +42,8 @@ import type { Clock, Ids, Log } from '#domain/ports.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Config } from './config.ts';
 import type { Express } from 'express';
+import type { Limits } from './limits/limits.ts';
+import type { Rate } from '#rooms/token-bucket.ts';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -51,6 +59,10 @@ export interface ServerOptions {
   /** Tests hand in a database of their own, already migrated. */
   database?: Database<Schema>;
   clientDir?: string;
+  /** Other limits than the usual: measures and fuzzers ask more than anybody does. */
+  limits?: Partial<Limits>;
+  /** What a gateway socket may send, if not the usual. */
+  packets?: Rate;
 }
 
 export interface RunningServer {
@@ -123,8 +135,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     playlistDocs: rooms,
   };
   const scanner = createScanner(ctx);
+  const store = config.redisUrl === null ? null : await openSharedStore(config.redisUrl, log);
+  const newLimiter = createLimiterFactory(store);
+  const limiters = createLimiters(newLimiter, { ...LIMITS, ...options.limits });
+  const addressOf = createAddressOf(config.trustProxy);
   const identity = await createIdentity({
     ctx,
+    guard: createGuard(limiters, addressOf),
+    newLimiter,
     config: {
       publicUrl,
       ownOrigins: [],
@@ -145,7 +163,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const presence = createPresenceRoom(ctx, broadcaster);
   const audiences = createAudiences(ctx, broadcaster);
   startFanout(ctx, { broadcaster, audiences, presence, connections, playlistRooms: rooms });
-  gateway.start({ ctx, identity, connections, audiences, presence });
+  const packets = createPacketLimit(options.packets ?? PACKETS, limiters, log);
+  gateway.start({ ctx, identity, connections, audiences, presence, packets });
   const sync = createPlaylistSync({ ctx, identity, rooms, connections });
   const stopWatching = watchRevocations(ctx, identity, connections);
   const stopRenewing = watchRenewals(ctx, identity, connections);
@@ -169,6 +188,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     client: clientFiles(options.clientDir ?? CLIENT_DIR),
     publicUrl,
     trustProxy: config.trustProxy,
+    limiters,
+    addressOf,
+    isDegraded: () => store !== null && !store.isUp(),
     isReady: async () => {
       if (isStopping) return false;
       try {
@@ -181,10 +203,15 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
   });
   answer = app;
-  listenForUpgrades(http, ctx, {
-    gateway: (req, socket, head) => gateway.handleUpgrade(req, socket, head),
-    playlistSync: (req, socket, head) => sync.handleUpgrade(req, socket, head),
-  });
+  listenForUpgrades(
+    http,
+    ctx,
+    {
+      gateway: (req, socket, head) => gateway.handleUpgrade(req, socket, head),
+      playlistSync: (req, socket, head) => sync.handleUpgrade(req, socket, head),
+    },
+    (req) => limiters.take('handshake', addressOf(req)),
+  );
 
   return {
     url,
@@ -211,6 +238,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       clearTimeout(patience);
       cover.close();
       await identity.close();
+      store?.close();
       if (options.database === undefined) await database.close();
     },
   };

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { problemOf } from './http/problem.ts';
 import { newIds } from './ids.ts';
+import { readLastWord } from './limits/last-word.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -9,12 +10,13 @@ type UpgradeDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => Promi
 
 /**
  * The only `upgrade` listener. engine.io would end foreign upgrades after a second, so it is given its own and sees no others.
- * A caller who is refused gets a plain HTTP answer before any WebSocket exists.
+ * A caller who is refused gets a plain HTTP answer before any WebSocket exists; `admit` throws for one who comes too often.
  */
 export function listenForUpgrades(
   server: Server,
   ctx: Ctx,
   doors: { gateway: UpgradeDoor; playlistSync: UpgradeDoor },
+  admit: (req: IncomingMessage) => Promise<void>,
 ): void {
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Until a WebSocket takes over, a reset must not end the process.
@@ -31,17 +33,22 @@ export function listenForUpgrades(
       refuse(socket, 404, 'Not Found');
       return;
     }
-    door(req, socket, head).catch((error: unknown) => {
-      const { problem } = problemOf(ctx, error, newIds.id());
-      refuse(socket, problem.status, JSON.stringify(problem));
-    });
+    admit(req)
+      .then(() => door(req, socket, head))
+      .catch((error: unknown) => {
+        const { problem, retryAfter } = problemOf(ctx, error, newIds.id());
+        refuse(socket, problem.status, JSON.stringify(problem), retryAfter);
+      });
   });
 }
 
-function refuse(socket: Duplex, status: number, body: string): void {
+/** Answers and lets go: an upgraded connection has no timeout of its own, so one that is only half closed would stay for ever. */
+function refuse(socket: Duplex, status: number, body: string, retryAfter?: number): void {
   if (socket.destroyed || !socket.writable) return;
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
-      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `Cache-Control: private, no-store\r\n${retryAfter === undefined ? '' : `Retry-After: ${retryAfter}\r\n`}` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  readLastWord(socket);
 }

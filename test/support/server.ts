@@ -6,8 +6,9 @@ import path from 'node:path';
 import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
 import { createLog } from '#server/log.ts';
-import type { Clock, Log } from '#domain/ports.ts';
-import type { RunningServer } from '#server/create-server.ts';
+import { AMPLE } from './ample.ts';
+import type { Clock } from '#domain/ports.ts';
+import type { RunningServer, ServerOptions } from '#server/create-server.ts';
 import type { TestDatabase } from './dialects.ts';
 import type { TestIssuer } from './issuer.ts';
 
@@ -46,19 +47,33 @@ function settings(folders: Folders, issuer: TestIssuer | null): Record<string, s
   };
 }
 
-/** A server in this process. */
+export interface StartOptions extends Pick<ServerOptions, 'limits' | 'packets' | 'clientDir' | 'log'> {
+  issuer?: TestIssuer | null;
+  database?: TestDatabase;
+  clock?: Clock;
+  env?: Record<string, string>;
+}
+
+/** A server in this process; unless `limits` or `packets` say otherwise, with ample ones. */
 export async function startServer(
   folders: Folders,
   {
     issuer = null,
     database,
     clock,
+    env = {},
     log = createLog('error'),
-  }: { issuer?: TestIssuer | null; database?: TestDatabase; clock?: Clock; log?: Log } = {},
+    limits = AMPLE.limits,
+    packets = AMPLE.packets,
+    ...more
+  }: Partial<StartOptions> = {},
 ): Promise<RunningServer> {
   return createServer({
-    config: readConfig(settings(folders, issuer)),
+    config: readConfig({ ...settings(folders, issuer), ...env }),
     log,
+    limits,
+    packets,
+    ...more,
     ...(database === undefined ? {} : { database }),
     ...(clock === undefined ? {} : { clock }),
   });
@@ -66,6 +81,7 @@ export async function startServer(
 
 export interface Program {
   url: string;
+  pid: number;
   /** The first line that offers to make the first account, if it was printed. */
   setupLink: string | null;
   output(): string;
@@ -99,6 +115,7 @@ export async function spawnServer(
   });
   return {
     url,
+    pid: child.pid ?? 0,
     get setupLink() {
       return /one time only: (http\S+)/.exec(output)?.[1] ?? null;
     },

@@ -12,6 +12,7 @@ import type { RunningServer } from '#server/create-server.ts';
 import type { Rest } from './clients.ts';
 import type { TestDatabase, TestDialect } from './dialects.ts';
 import type { IssuedPerson, TestIssuer } from './issuer.ts';
+import type { StartOptions } from './server.ts';
 
 export interface Someone {
   id: string;
@@ -34,11 +35,11 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function openWorld(dialect: TestDialect, { log }: { log?: Log } = {}): Promise<World> {
+export async function openWorld(dialect: TestDialect, options: Partial<StartOptions> = {}): Promise<World> {
   const issuer = await startIssuer();
   const folders = makeFolders();
   const database = await dialect.open();
-  let server = await startServer(folders, { issuer, database, ...(log === undefined ? {} : { log }) });
+  let server = await startServer(folders, { ...options, issuer, database });
   const world: World = {
     server,
     url: server.url,
@@ -72,7 +73,7 @@ export async function openWorld(dialect: TestDialect, { log }: { log?: Log } = {
     },
     async restart() {
       await server.stop();
-      server = await startServer(folders, { issuer, database, ...(log === undefined ? {} : { log }) });
+      server = await startServer(folders, { ...options, issuer, database });
       world.server = server;
       world.url = server.url;
     },

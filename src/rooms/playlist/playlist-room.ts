@@ -14,6 +14,7 @@ import { editDocument, showAwareness } from '#contract/playlists.ts';
 import { listVerdict } from '#domain/playlists/playlists.access.ts';
 import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
+import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
 import { Gap, judge, readUpdate, Refusal } from './referee.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
@@ -21,6 +22,7 @@ import type { EntryTextValue } from '#contract/playlist-doc.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
+import type { Rate, TokenBucket } from '../token-bucket.ts';
 import type { Identity } from './awareness.ts';
 import type { Knowledge, Reading, Verdict } from './referee.ts';
 
@@ -57,9 +59,12 @@ export interface PlaylistRoom {
   unload(): Promise<void>;
 }
 
-/** Updates one person's socket may send: steady rate and burst (trust.md B6). */
-const UPDATES_PER_SECOND = 30;
-const UPDATES_BURST = 100;
+/** Updates one person's socket may send (trust.md B6). */
+const UPDATES: Rate = { per_second: 30, burst: 100 };
+/** All other frames: a client asks for the document once a connection and says where it edits a few times a second. */
+const OTHER_FRAMES: Rate = { per_second: 20, burst: 60 };
+/** Being sent the document, or everybody's awareness, costs as much as so many frames. */
+const WHOLE_COST = 5;
 
 type Work =
   | { kind: 'update'; member: Member; reading: Reading; isSync: boolean }
@@ -79,8 +84,8 @@ interface Member {
   hasLeft: boolean;
   /** Its answer to our step 1 was taken: from now on it sends nothing that builds on what we lack. */
   hasSynced: boolean;
-  tokens: number;
-  tokensAtMs: number;
+  updates: TokenBucket;
+  otherFrames: TokenBucket;
 }
 
 /** What one turn changed, as far as storage and peers need it. */
@@ -391,24 +396,21 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     running ??= Promise.resolve().then(drain);
   }
 
-  function isTooFast(member: Member): boolean {
-    const nowMs = ctx.clock.nowMs();
-    member.tokens = Math.min(UPDATES_BURST, member.tokens + ((nowMs - member.tokensAtMs) / 1000) * UPDATES_PER_SECOND);
-    member.tokensAtMs = nowMs;
-    member.tokens -= 1;
-    return member.tokens < 0;
+  function requirePace(bucket: TokenBucket, cost = 1): void {
+    if (!bucket.take(ctx.clock.nowMs(), cost)) throw new Refusal('too_fast', 'too many frames a second');
   }
 
   function receive(member: Member, data: Uint8Array): void {
     if (member.hasLeft || member.role === null) return;
     try {
       const frame = decodeFrame(data);
+      if (frame.kind === 'update') requirePace(member.updates);
+      else requirePace(member.otherFrames, frame.kind === 'step1' || frame.kind === 'query' ? WHOLE_COST : 1);
       switch (frame.kind) {
         case 'step1':
           push({ kind: 'step1', member, stateVector: frame.stateVector });
           return;
         case 'update':
-          if (isTooFast(member)) throw new Refusal('too_fast', 'too many updates a second');
           push({ kind: 'update', member, reading: readUpdate(frame.bytes), isSync: frame.isSync });
           return;
         case 'awareness': {
@@ -456,8 +458,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         seat,
         hasLeft: false,
         hasSynced: false,
-        tokens: UPDATES_BURST,
-        tokensAtMs: ctx.clock.nowMs(),
+        updates: createTokenBucket(UPDATES, ctx.clock.nowMs()),
+        otherFrames: createTokenBucket(OTHER_FRAMES, ctx.clock.nowMs()),
       };
       members.add(member);
       peer.send(encodeStep1(Y.encodeStateVector(doc)));

@@ -1,5 +1,6 @@
 import { Server as Engine } from 'engine.io';
 import { Server } from 'socket.io';
+import { WebSocketServer } from 'ws';
 import { z } from 'zod';
 import { REQUESTS } from '#contract/gateway.ts';
 import { line } from '#contract/primitives.ts';
@@ -9,7 +10,9 @@ import { hasScope } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { problemOf } from '../http/problem.ts';
 import { newIds } from '../ids.ts';
+import { WEBSOCKET } from '../limits/websocket.ts';
 import { parseInput } from '../parse.ts';
+import { isOwnRequest, requireNoTokenInAddress } from '../identity/origins.ts';
 import { registerEvents, takeAck } from './on-request.ts';
 import { listenEvents } from './handlers/listens.ts';
 import { presenceEvents } from './handlers/presence.ts';
@@ -22,9 +25,11 @@ import type { HandshakeDevice } from '#domain/accounts/devices.ts';
 import type { PresenceRoom, PresenceSeat } from '#rooms/presence/presence-room.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { EventHandler } from './on-request.ts';
+import type { PacketLimit } from './packet-limit.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'socket.io';
+import type { ServerOptions } from 'ws';
 
 interface SocketData {
   connection: Connection;
@@ -60,6 +65,7 @@ export interface GatewayParts {
   connections: Connections;
   audiences: Audiences;
   presence: PresenceRoom;
+  packets: PacketLimit;
 }
 
 export function createGateway(): Gateway {
@@ -71,6 +77,10 @@ export function createGateway(): Gateway {
     allowUpgrades: false,
     pingInterval: 20_000,
     pingTimeout: 15_000,
+    // engine.io hands on some options of its own; what else ws takes has to be added here.
+    wsEngine: function (options: ServerOptions) {
+      return new WebSocketServer({ ...options, ...WEBSOCKET });
+    },
   });
   const io = new Server<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>({
     connectTimeout: 5_000,
@@ -112,7 +122,7 @@ export function createGateway(): Gateway {
   /** Lets a socket in: what it sends counts, and what others do reaches it, only once its access is known to stand. */
   async function admit(
     socket: GatewaySocket,
-    { ctx, identity, connections, audiences, presence }: GatewayParts,
+    { ctx, identity, connections, audiences, presence, packets }: GatewayParts,
     handlers: readonly EventHandler[],
     seats: Map<string, PresenceSeat>,
   ): Promise<void> {
@@ -131,10 +141,17 @@ export function createGateway(): Gateway {
         const ack = takeAck(args);
         const error = new DomainError('malformed', 'There is no such event.');
         ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem });
+        packets.unknownEvent(socket.conn);
       }
     });
     let settling: Promise<Actor> | null = null;
-    connection.settled = registerEvents(ctx, socket as unknown as Socket, () => settling ?? connection.actor, handlers);
+    connection.settled = registerEvents(
+      ctx,
+      socket as unknown as Socket,
+      () => settling ?? connection.actor,
+      handlers,
+      () => packets.answerAfterMs(socket.conn),
+    );
     if (identity.revision !== socket.data.revision) {
       // Somebody's access changed since the handshake was looked at, perhaps this one's.
       settling = stillStanding(identity, connection.actor);
@@ -222,7 +239,8 @@ export function createGateway(): Gateway {
     broadcaster,
     start(parts) {
       started = parts;
-      const { ctx, identity, connections, audiences, presence } = parts;
+      const { ctx, identity, connections, audiences, presence, packets } = parts;
+      engine.on('connection', (line) => packets.watch(line));
       const seats = new Map<string, PresenceSeat>();
       const handlers = [
         ...listenEvents,
@@ -236,27 +254,30 @@ export function createGateway(): Gateway {
       ];
       io.use((socket, next) => {
         const { revision } = identity;
-        whoIs(socket, identity)
-          .then(({ actor, device }) => {
-            // Within the tolerance of a clock it is a good token, but a socket of it would be over already.
-            if (endsAtMs(actor.credential) <= ctx.clock.nowMs()) {
-              throw new DomainError('unauthenticated', 'This token is over.');
-            }
-            socket.data.revision = revision;
-            socket.data.connection = {
-              actor,
-              device_id: device?.device_id ?? null,
-              isGateway: true,
-              end: () => socket.disconnect(true),
-              settled: async () => undefined,
-            };
-            if (device !== null) noteDevice(ctx, actor, device);
-            next();
-          })
-          .catch((error: unknown) => {
+        const enter = async () => {
+          const { actor, device } = await whoIs(socket, identity);
+          // Within the tolerance of a clock it is a good token, but a socket of it would be over already.
+          if (endsAtMs(actor.credential) <= ctx.clock.nowMs()) {
+            throw new DomainError('unauthenticated', 'This token is over.');
+          }
+          await packets.belongsTo(socket.conn, actor.user_id);
+          socket.data.revision = revision;
+          socket.data.connection = {
+            actor,
+            device_id: device?.device_id ?? null,
+            isGateway: true,
+            end: () => socket.disconnect(true),
+            settled: async () => undefined,
+          };
+          if (device !== null) noteDevice(ctx, actor, device);
+        };
+        enter().then(
+          () => next(),
+          (error: unknown) => {
             const { problem } = problemOf(ctx, error, newIds.id());
             next(Object.assign(new Error(problem.title), { data: problem }));
-          });
+          },
+        );
       });
       io.on('connection', (socket) => {
         admit(socket, parts, handlers, seats).catch((error: unknown) => {
@@ -267,12 +288,13 @@ export function createGateway(): Gateway {
     },
     async handleUpgrade(req, socket, head) {
       if (started === null) throw new DomainError('unavailable', 'The server is starting.');
-      const { origin } = req.headers;
-      const isForeign = origin !== undefined && !started.identity.isOwnOrigin(origin);
-      const isBlindCookie =
-        origin === undefined && req.headers.cookie !== undefined && req.headers.authorization === undefined;
-      if (isForeign || isBlindCookie)
+      const { origin, cookie, authorization } = req.headers;
+      const isOwnOrigin = (one: string) => started?.identity.isOwnOrigin(one) ?? false;
+      const isForeign = origin !== undefined && !isOwnOrigin(origin);
+      const isByCookie = cookie !== undefined && authorization === undefined;
+      if (isForeign || (isByCookie && !isOwnRequest(req, isOwnOrigin, 'upgrade')))
         throw new DomainError('foreign_origin', 'This connection came from another site.');
+      requireNoTokenInAddress(req);
       engine.handleUpgrade(req as never, socket, head);
     },
     async close() {
@@ -304,7 +326,7 @@ async function whoIs(
   if (!isAbsent && typeof token !== 'string') throw new DomainError('unauthenticated', 'The token must be a string.');
   const actor = isAbsent
     ? await identity.authenticate(socket.request, { door: 'upgrade' })
-    : await identity.authenticateToken(token);
+    : await identity.authenticateToken(token, socket.request);
   // A browser's device is its session.
   const isNamed = device_id !== undefined && actor.credential.kind !== 'session';
   return { actor, device: isNamed ? { device_id, name: device_name ?? device_id } : null };

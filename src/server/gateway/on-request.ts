@@ -25,7 +25,8 @@ export function onEvent<N extends OperationName, P extends z.ZodType, R extends 
 
 /**
  * The one wrapper of every socket event: finds the caller, weighs the role, parses, calls, and acknowledges once the
- * effect is durable. An acknowledgement is optional; no payload, however odd, ends more than its own request.
+ * effect is durable, and not before `answerAfterMs` is over. An acknowledgement is optional; no payload, however odd, ends
+ * more than its own request.
  * @returns what waits for the requests that are under way
  */
 export function registerEvents(
@@ -33,11 +34,20 @@ export function registerEvents(
   socket: Socket,
   actorOf: () => Actor | Promise<Actor>,
   handlers: readonly EventHandler[],
+  answerAfterMs: () => number,
 ): () => Promise<void> {
   const underWay = new Set<Promise<void>>();
+  function paced(ack: (answer: Ack<unknown>) => void): (answer: Ack<unknown>) => void {
+    return (answer) => {
+      const waitMs = answerAfterMs();
+      if (waitMs <= 0) ack(answer);
+      else setTimeout(() => ack(answer), waitMs).unref();
+    };
+  }
+
   for (const { request, run } of handlers) {
     socket.on(request.name, (...args: unknown[]) => {
-      const ack = takeAck(args);
+      const ack = paced(takeAck(args));
       const work = answer(args).then(
         (data) => ack({ ok: true, data: data ?? {} }),
         (error: unknown) => ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem }),

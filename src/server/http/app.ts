@@ -3,13 +3,20 @@ import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
 import { coverDoor, DOORS, streamDoor } from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
+import { requireOwnRequest } from '../identity/origins.ts';
 import { newIds } from '../ids.ts';
+import { trustProxyOf } from '../limits/address.ts';
+import { ENDPOINT_LIMITS } from '../limits/limits.ts';
+import { pageLimits } from '../limits/page-limits.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
-import type { Ctx } from '#domain/context.ts';
+import type { Endpoint } from '#contract/endpoint.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
+import type { AddressOf } from '../limits/address.ts';
+import type { Limiters } from '../limits/limiters.ts';
 import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
 import type { Route } from './mount.ts';
@@ -22,17 +29,32 @@ export interface AppParts {
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
+  limiters: Limiters;
+  addressOf: AddressOf;
+  /** Something works less well than it should, and by itself again later. */
+  isDegraded(): boolean;
   isReady(): Promise<boolean>;
 }
 
-/** TRUST_PROXY as Express takes it: a number of hops, a switch, or addresses. */
-function trustProxyOf(value: string): string | number | boolean {
-  if (/^\d+$/.test(value)) return Number(value);
-  return value === 'true' ? true : value === 'false' ? false : value;
+/** What pages of ours may ask a browser for: nothing that a player needs. */
+const PERMISSIONS = ['camera', 'microphone', 'geolocation', 'payment', 'usb', 'serial', 'hid', 'bluetooth', 'midi']
+  .concat(['display-capture', 'browsing-topics', 'publickey-credentials-get'])
+  .map((name) => `${name}=()`)
+  .join(', ');
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Whether our session cookie would speak for this call; a token comes before it. */
+function isByCookie({ headers }: Request): boolean {
+  return headers.authorization === undefined && /(?:^|;\s*)(?:__Host-)?sbm_session=/.test(headers.cookie ?? '');
 }
 
 /** The REST door, the client's files, and what operators ask. */
-export function createApp({ ctx, identity, routes, media, client, publicUrl, trustProxy, isReady }: AppParts): Express {
+export function createApp(parts: AppParts): Express {
+  const { ctx, identity, routes, media, client, publicUrl, trustProxy, limiters, addressOf } = parts;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -60,39 +82,67 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
         },
       },
       strictTransportSecurity: isHttps,
+      xFrameOptions: { action: 'deny' },
     }),
   );
   app.use((_req: Request, res: Response, next: NextFunction) => {
     const request_id = newIds.id();
     res.locals.request_id = request_id;
-    res.set('x-request-id', request_id);
+    res.set({
+      'x-request-id': request_id,
+      'permissions-policy': PERMISSIONS,
+      // Whatever may be kept says so itself, and is then kept for its caller alone.
+      'cache-control': 'private, no-store',
+    });
     next();
   });
 
-  app.get('/healthz', (_req, res) => void res.set('cache-control', 'no-store').json({ status: 'ok' }));
+  app.get('/healthz', (_req, res) => void res.json({ status: parts.isDegraded() ? 'degraded' : 'ok' }));
   app.get('/readyz', async (_req, res) => {
-    const ready = await isReady();
-    res
-      .set('cache-control', 'no-store')
-      .status(ready ? 200 : 503)
-      .json({ status: ready ? 'ready' : 'unready' });
+    const ready = await parts.isReady();
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unready' });
   });
+  app.use(['/api', '/1'], (req: Request, res: Response, next: NextFunction) => {
+    res.vary('Cookie, Authorization');
+    try {
+      if (isByCookie(req)) requireOwnRequest(req, (origin) => identity.isOwnOrigin(origin), 'http');
+    } catch (error) {
+      sendProblem(ctx, res, error);
+      return;
+    }
+    next();
+  });
+  app.use(pageLimits(ctx, limiters, addressOf));
   app.use(identity.router);
 
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
-  api.get('/openapi.json', (_req, res) => void res.json(openApiOf([...endpoints, logout], DOORS, publicUrl)));
-  const authenticate = (req: Request) => identity.authenticate(req, { door: 'http' });
+  // Both are made once, when first asked for: anybody may ask.
+  const openApi = once(() => JSON.stringify(openApiOf([...endpoints, logout], DOORS, publicUrl)));
+  const docs = once(() => docsPage([...endpoints, logout]));
+  api.get('/openapi.json', (_req, res) => void res.set('cache-control', 'no-cache').type('json').send(openApi()));
+  const admitMedia = async (req: Request): Promise<Actor> => {
+    const actor = await identity.authenticate(req, { door: 'http' });
+    await limiters.take('media', actor.user_id);
+    return actor;
+  };
   for (const [door, handle] of [
     [streamDoor, media.stream],
     [coverDoor, media.cover],
   ] as const) {
-    mountDoor(api, ctx, authenticate, door, (req, res, actor) => handle(req, res, actor, String(req.params.track_id)));
+    mountDoor(api, ctx, admitMedia, door, (req, res, actor) => handle(req, res, actor, String(req.params.track_id)));
   }
-  mountRoutes(api, ctx, authenticate, routes);
+  const admit = async (req: Request, endpoint: Endpoint): Promise<Actor> => {
+    const actor = await identity.authenticate(req, { door: 'http' });
+    await limiters.take('person', actor.user_id);
+    const own = ENDPOINT_LIMITS[endpoint.name];
+    if (own !== undefined) await limiters.take(own, actor.user_id);
+    return actor;
+  };
+  mountRoutes(api, ctx, admit, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);
-  app.get('/api/docs', (_req, res) => void res.type('html').send(docsPage([...endpoints, logout])));
+  app.get('/api/docs', (_req, res) => void res.set('cache-control', 'no-cache').type('html').send(docs()));
 
   client.mount(app);
   app.use((_req, res) => sendProblem(ctx, res, new DomainError('not_found', 'There is no such address.')));

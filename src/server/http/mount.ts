@@ -43,19 +43,19 @@ function hasBody(req: Request): boolean {
 }
 
 /**
- * Opens a door per route: find the actor, weigh the role, parse every part, call the domain, answer.
+ * Opens a door per route: admit the caller, weigh the role, parse every part, call the domain, answer.
  * An address that exists answers 405 to other methods.
  */
 export function mountRoutes(
   router: Router,
   ctx: Ctx,
-  authenticate: (req: Request) => Promise<Actor>,
+  admit: (req: Request, endpoint: Endpoint) => Promise<Actor>,
   routes: readonly Route[],
 ): void {
   for (const { endpoint, run } of routes) {
     const handle = async (req: Request, res: Response) => {
       try {
-        const actor = await authenticate(req);
+        const actor = await admit(req, endpoint);
         authorize(actor, endpoint);
         if (hasBody(req) && !req.is('application/json')) {
           throw new DomainError('unsupported_type', 'Send application/json.');

@@ -15,7 +15,7 @@ import type { CodeCheck, PendingSecondFactor } from '#domain/accounts/pending-se
 import type { Guess } from '#domain/accounts/prove-password.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { EmbeddedProvider } from './embedded-provider.ts';
-import type { LoginBackoff } from './login-backoff.ts';
+import type { LinkLimit, LoginBackoff } from './login-backoff.ts';
 import type { Request, Response, Router } from 'express';
 
 const TRY_AGAIN = { href: '/api/v1/auth/login', label: 'Try again' };
@@ -36,6 +36,7 @@ interface Parts {
   ctx: Ctx;
   embedded: EmbeddedProvider;
   backoff: LoginBackoff;
+  linkLimit: LinkLimit;
   publicUrl: string;
   isOwnOrigin(origin: string): boolean;
 }

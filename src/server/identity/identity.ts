@@ -17,7 +17,7 @@ import { createCookies } from './cookies.ts';
 import { EMBEDDED_CLIENT_ID, createEmbeddedProvider, pinPublicAddress } from './embedded-provider.ts';
 import { createKeyKeeper } from './jwks.ts';
 import { loadKeys, publicKeys } from './keys.ts';
-import { createLoginBackoff } from './login-backoff.ts';
+import { createLinkLimit, createLoginBackoff } from './login-backoff.ts';
 import { mountBackchannelLogout } from './backchannel-logout.ts';
 import { STYLESHEET, STYLESHEET_PATH, messagePage, sendPageTo } from './pages.ts';
 import { createProviderClient } from './provider-client.ts';
@@ -27,6 +27,8 @@ import { CALLBACK_PATH, mountSignIn } from './sign-in.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import type { NewLocalAccount } from '#domain/accounts/create-local-account.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
+import type { Guard } from '../limits/guard.ts';
+import type { LimiterFactory } from '../limits/limiters.ts';
 import type { OutboundFetch } from '../outbound.ts';
 import type { Door } from './origins.ts';
 import type { EmbeddedProvider } from './embedded-provider.ts';
@@ -61,11 +63,13 @@ export interface Identity {
   router: Router;
   /**
    * A Bearer token if there is one, else the session cookie; a cookie on an unsafe call or an upgrade needs our own origin.
-   * @throws DomainError `unauthenticated`, `account_disabled`, `foreign_origin`, `provider_unavailable`.
+   * @throws DomainError `unauthenticated`, `account_disabled`, `foreign_origin`, `provider_unavailable`, `too_many`.
    */
   authenticate(req: IncomingMessage, options?: { door: Door }): Promise<Actor>;
-  /** @throws DomainError as `authenticate`. */
-  authenticateToken(token: string): Promise<Actor>;
+  /** `req`: what the token came with, for who may try how often. @throws DomainError as `authenticate`. */
+  authenticateToken(token: string, req?: IncomingMessage): Promise<Actor>;
+  /** Stands before a look at any other credential, such as a ticket. */
+  guard: Guard;
   isOwnOrigin(origin: string): boolean;
   /** Slows guessing at passwords, wherever one is asked for. */
   backoff: LoginBackoff;
@@ -152,8 +156,11 @@ export async function createIdentity(options: {
   ctx: Ctx;
   config: IdentityConfig;
   fetch?: OutboundFetch;
+  /** Without one, anybody may try as often as they like. */
+  guard?: Guard;
+  newLimiter?: LimiterFactory;
 }): Promise<Identity> {
-  const { ctx, config } = options;
+  const { ctx, config, guard = (_req, _credential, find) => find() } = options;
   const { publicUrl } = config;
   const redirectUri = publicUrl + CALLBACK_PATH;
   const source = await openSource(ctx, config, redirectUri, options.fetch);
@@ -198,6 +205,9 @@ export async function createIdentity(options: {
     verifyToken,
   });
 
+  const guarded = (req: IncomingMessage, door: Door): Promise<Actor> =>
+    guard(req, req.headers.authorization ?? req.headers.cookie, () => authenticate(req, door));
+
   const router = express.Router({ caseSensitive: true });
   router.get(
     STYLESHEET_PATH,
@@ -210,7 +220,7 @@ export async function createIdentity(options: {
     publicUrl,
     userIssuer: source.userIssuer,
     verifyToken,
-    authenticate: (req) => authenticate(req, 'http'),
+    authenticate: (req) => guarded(req, 'http'),
   });
   mountBackchannelLogout(
     router,
@@ -223,10 +233,18 @@ export async function createIdentity(options: {
       void noteSlowedSignIns(ctx, username).catch((error: unknown) =>
         ctx.log.error('slowed sign-ins could not be written down', {}, error),
       ),
+    options.newLimiter,
   );
   const { embedded } = source;
   if (embedded !== null) {
-    mountAccountPages(router, { ctx, embedded, backoff, publicUrl, isOwnOrigin });
+    mountAccountPages(router, {
+      ctx,
+      embedded,
+      backoff,
+      linkLimit: createLinkLimit(options.newLimiter),
+      publicUrl,
+      isOwnOrigin,
+    });
     router.use('/oidc', (req, res, next) => {
       pinPublicAddress(req, publicUrl);
       embedded.handle(req, res).catch(next);
@@ -247,8 +265,10 @@ export async function createIdentity(options: {
 
   return {
     router,
-    authenticate: (req, { door } = { door: 'http' }) => authenticate(req, door),
-    authenticateToken,
+    authenticate: (req, { door } = { door: 'http' }) => guarded(req, door),
+    authenticateToken: (token, req) =>
+      req === undefined ? authenticateToken(token) : guard(req, token, () => authenticateToken(token)),
+    guard,
     isOwnOrigin,
     backoff,
     get revision() {

@@ -3,7 +3,6 @@ import { createFirstAccount, isFirstAccountOffered } from '#domain/accounts/firs
 import { resetPassword, usernameOfReset } from '#domain/accounts/password-reset.ts';
 import { hashSecret } from '../ids.ts';
 import { field, ownForm, queryOf, refusalOf } from './forms.ts';
-import { createLinkLimit } from './login-backoff.ts';
 import { invitePage, messagePage, resetPage, sendPageTo, setupPage } from './pages.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { LinkLimit } from './login-backoff.ts';
@@ -15,11 +14,12 @@ interface Parts {
   ctx: Ctx;
   publicUrl: string;
   isOwnOrigin(origin: string): boolean;
+  linkLimit: LinkLimit;
 }
 
 /** What one-time links lead to: the first account, an account by invitation, a new password. */
 export function mountLinkPages(router: Router, parts: Parts): void {
-  const limit = createLinkLimit();
+  const limit = parts.linkLimit;
   const links = { ...parts, limit, readOwnForm: [bounded(limit.take), ...ownForm(parts)] };
   mountSetup(router, links);
   mountInvite(router, links);

@@ -1,9 +1,10 @@
-import { isIPv6 } from 'node:net';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { DomainError } from '#domain/errors.ts';
 import { foldUsername } from '#domain/accounts/accounts.rules.ts';
 import { hashSecret } from '../ids.ts';
 import type { Guesses } from '#domain/accounts/prove-password.ts';
+import { addressKey } from '../limits/address.ts';
+import { createLimiterFactory } from '../limits/limiters.ts';
+import type { LimiterFactory } from '../limits/limiters.ts';
 
 /** Failures that cost no waiting, and for how long they are remembered (seconds). */
 const FREE_FAILURES = 5;
@@ -26,34 +27,23 @@ const CODE_MEMORY = 3600;
  */
 export type LoginBackoff = Guesses;
 
-/** A household or machine owns a whole IPv6 /56, so that is what counts as one address (trust.md E8). */
-export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  // The URL parser gives the shortest form, from which the groups can be counted.
-  const [left = '', right] = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1).split('::');
-  const head = left.split(':').filter(Boolean);
-  const tail = (right ?? '').split(':').filter(Boolean);
-  const groups =
-    right === undefined ? head : [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
-  return groups.slice(0, 3).join(':') + ':' + (groups[3] ?? '0').padStart(4, '0').slice(0, 2);
-}
-
 const tooMany = (seconds: number) =>
   new DomainError('too_many', `Too many failed sign-ins. Try again in ${seconds} seconds.`, { retryAfter: seconds });
 
 /**
- * A backoff in this process's memory.
+ * A backoff in this process's memory, or wherever the limiters of `newLimiter` count.
  * @param onSlowed hears of a name at which guessing has begun to be slowed, once in a quarter of an hour
  */
-export function createLoginBackoff(onSlowed: (username: string) => void = () => {}): LoginBackoff {
-  const failures = new RateLimiterMemory({ keyPrefix: 'failures', points: FREE_FAILURES, duration: MEMORY });
-  const waits = new RateLimiterMemory({ keyPrefix: 'waits', points: 1, duration: MEMORY });
-  const everywhere = new RateLimiterMemory({ keyPrefix: 'everywhere', points: BUSY_FAILURES, duration: MEMORY });
-  const strangers = new RateLimiterMemory({ keyPrefix: 'strangers', points: 1, duration: MEMORY });
-  const codes = new RateLimiterMemory({ keyPrefix: 'codes', points: CODE_FAILURES, duration: CODE_MEMORY });
-  const told = new RateLimiterMemory({ keyPrefix: 'told', points: 1, duration: MEMORY });
+export function createLoginBackoff(
+  onSlowed: (username: string) => void = () => {},
+  newLimiter: LimiterFactory = createLimiterFactory(null),
+): LoginBackoff {
+  const failures = newLimiter({ keyPrefix: 'failures', points: FREE_FAILURES, duration: MEMORY });
+  const waits = newLimiter({ keyPrefix: 'waits', points: 1, duration: MEMORY });
+  const everywhere = newLimiter({ keyPrefix: 'everywhere', points: BUSY_FAILURES, duration: MEMORY });
+  const strangers = newLimiter({ keyPrefix: 'strangers', points: 1, duration: MEMORY });
+  const codes = newLimiter({ keyPrefix: 'codes', points: CODE_FAILURES, duration: CODE_MEMORY });
+  const told = newLimiter({ keyPrefix: 'told', points: 1, duration: MEMORY });
 
   const secondsLeft = (wait: { msBeforeNext: number } | null) =>
     wait === null ? 0 : Math.max(0, Math.ceil(wait.msBeforeNext / 1000));
@@ -134,9 +124,9 @@ export interface LinkLimit {
   missed(address: string): Promise<void>;
 }
 
-/** A limit in this process's memory. */
-export function createLinkLimit(): LinkLimit {
-  const tries = new RateLimiterMemory({ keyPrefix: 'links', points: LINK_TRIES, duration: LINK_MEMORY });
+/** A limit in this process's memory, or wherever the limiters of `newLimiter` count. */
+export function createLinkLimit(newLimiter: LimiterFactory = createLimiterFactory(null)): LinkLimit {
+  const tries = newLimiter({ keyPrefix: 'links', points: LINK_TRIES, duration: LINK_MEMORY });
   const refuseFrom = (limit: number, used: { consumedPoints: number; msBeforeNext: number } | null) => {
     if (used === null || used.consumedPoints < limit) return;
     const retryAfter = Math.max(1, Math.ceil(used.msBeforeNext / 1000));

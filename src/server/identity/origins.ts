@@ -34,6 +34,18 @@ export function requireOwnRequest(req: IncomingMessage, isOwnOrigin: (origin: st
   throw new DomainError('foreign_origin', 'A signed-in browser may do this only from a page of this server.');
 }
 
+/**
+ * A token in an address ends up in logs and in `Referer` (RFC 6750 §2.3), so it is refused there whatever else was sent.
+ * @throws DomainError `unauthenticated`
+ */
+export function requireNoTokenInAddress(req: IncomingMessage): void {
+  if (!/[?&](access_|id_)?token=/i.test(req.url ?? '')) return;
+  throw new DomainError(
+    'unauthenticated',
+    'A token does not belong in an address: send it as a header, or ask for a ticket.',
+  );
+}
+
 /** Where to go after signing in: a path on this server, or `/` for anything that could lead elsewhere. */
 export function safeReturnTo(value: unknown): string {
   if (typeof value !== 'string' || value.length > 2000) return '/';

@@ -7,6 +7,9 @@ import { listVerdict, roleOf } from '#domain/playlists/playlists.access.ts';
 import { redeemTicket } from '#domain/playlists/tickets.ts';
 import { usersByIds } from '#domain/accounts/accounts.queries.ts';
 import { presenceColour } from '#rooms/playlist/awareness.ts';
+import { createTokenBucket } from '#rooms/token-bucket.ts';
+import { requireNoTokenInAddress } from '../identity/origins.ts';
+import { PINGS, WEBSOCKET } from '../limits/websocket.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
@@ -23,8 +26,6 @@ import type { WebSocket } from 'ws';
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** What may wait for a reader beside a whole document on its way. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
-/** How programs put tokens into addresses (RFC 6750 §2.3), where logs and histories keep them. */
-const TOKEN_PARAMETERS = ['token', 'access_token'];
 const PING_EVERY_MS = 15_000;
 
 /** The y-websocket door: authenticates, asks playlists.access, hands the socket to its room. */
@@ -42,7 +43,12 @@ export interface PlaylistSyncParts {
 }
 
 export function createPlaylistSync({ ctx, identity, rooms, connections }: PlaylistSyncParts): PlaylistSync {
-  const wss = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+  const wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    ...WEBSOCKET,
+  });
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
     for (const ws of wss.clients) {
@@ -58,7 +64,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
   async function whoIs(req: IncomingMessage, url: URL, playlist_id: string): Promise<Actor> {
     const ticket = url.searchParams.get('ticket');
     if (ticket === null) return identity.authenticate(req, { door: 'upgrade' });
-    return redeemTicket(ctx, playlist_id, ticket);
+    return identity.guard(req, undefined, () => redeemTicket(ctx, playlist_id, ticket));
   }
 
   function accept(req: IncomingMessage, socket: Duplex, head: Buffer): WebSocket | null {
@@ -69,6 +75,11 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     });
     const ws = accepted as WebSocket | null;
     ws?.on('error', (error) => ctx.log.debug('playlist socket error', { kind: error.name }));
+    const pings = createTokenBucket(PINGS, performance.now());
+    // Each is answered, and the answers of one who does not read them would pile up.
+    ws?.on('ping', () => {
+      if (!pings.take(performance.now())) ws.terminate();
+    });
     return ws;
   }
 
@@ -174,9 +185,7 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
     async handleUpgrade(req, socket, head) {
       const url = new URL(req.url ?? '/', 'http://localhost');
       const playlist_id = readPlaylistId(url);
-      if (TOKEN_PARAMETERS.some((name) => url.searchParams.has(name))) {
-        throw new DomainError('unauthenticated', 'A token does not belong in an address. Ask for a ticket.');
-      }
+      requireNoTokenInAddress(req);
       const { origin } = req.headers;
       // A ticket is good anywhere: it cannot be guessed, and whoever holds it was given it.
       if (origin !== undefined && !identity.isOwnOrigin(origin) && !url.searchParams.has('ticket')) {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DomainError } from '#domain/errors.ts';
+import { addressKey } from '#server/limits/address.ts';
 import { createKnownBrowsers } from '#server/identity/known-browsers.ts';
-import { addressKey, createLinkLimit, createLoginBackoff } from '#server/identity/login-backoff.ts';
+import { createLinkLimit, createLoginBackoff } from '#server/identity/login-backoff.ts';
 import type { LoginBackoff } from '#server/identity/login-backoff.ts';
 import type { IncomingMessage } from 'node:http';
 

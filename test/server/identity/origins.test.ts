@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canonicalAddress, isOwnRequest, safeReturnTo } from '#server/identity/origins.ts';
+import { canonicalAddress, isOwnRequest, requireNoTokenInAddress, safeReturnTo } from '#server/identity/origins.ts';
 import { ownOrigins } from '#server/config.ts';
 import type { Door } from '#server/identity/origins.ts';
 import type { IncomingMessage } from 'node:http';
@@ -50,7 +50,33 @@ test.each([
   ['/a//b', '/a//b'],
   ['/%0d%0aset-cookie:x', '/%0d%0aset-cookie:x'],
   ['/ünder', '/%C3%BCnder'],
+  ['/?next=https://evil.example', '/?next=https://evil.example'],
+  ['/@evil.example', '/@evil.example'],
+  ['/https://evil.example', '/https://evil.example'],
+  ['/%5cevil.example', '/%5cevil.example'],
+  ['/%2fevil.example', '/%2fevil.example'],
+  ['/..', '/'],
   ['//evil.example', '/'],
+  ['///evil.example', '/'],
+  ['////evil.example', '/'],
+  ['//evil.example/%2e%2e', '/'],
+  ['/\t\\evil.example', '/'],
+  ['/\u0000/evil.example', '/'],
+  ['/\u0085/evil.example', '/'],
+  [' /evil', '/'],
+  [' //evil.example', '/'],
+  ['\t//evil.example', '/'],
+  ['JaVaScRiPt:alert(1)', '/'],
+  ['data:text/html,x', '/'],
+  ['%0d%0aset-cookie:x', '/'],
+  ['%2f%2fevil.example', '/'],
+  ['\uFF0F\uFF0Fevil.example', '/'],
+  ['http:evil.example', '/'],
+  ['?x', '/'],
+  ['#x', '/'],
+  ['./x', '/'],
+  ['*', '/'],
+  [{ toString: (): string => '//evil.example' }, '/'],
   ['/\\evil.example', '/'],
   ['\\\\evil.example', '/'],
   ['/\t/evil.example', '/'],
@@ -67,7 +93,20 @@ test.each([
 ])('[ID51] return_to %j leads to %s', (value, path) => expect(safeReturnTo(value)).toBe(path));
 
 test('[ID51] a path that climbs into another host stays here', () => {
-  for (const value of ['/..//evil.example', '/.//evil.example', '/a/..//evil.example']) {
+  const climbers = [
+    '/..//evil.example',
+    '/.//evil.example',
+    '/a/..//evil.example',
+    '/%2e%2e//evil.example',
+    '/a/%2e%2e//evil.example',
+  ];
+  for (const value of [
+    ...climbers,
+    '/.%2e//evil.example',
+    '/..\u2028//evil.example',
+    '/\u2028/evil.example',
+    '/x/../..//evil.example',
+  ]) {
     expect(new URL(safeReturnTo(value), OWN).origin).toBe(OWN);
   }
 });
@@ -81,4 +120,18 @@ test.each([
   ['', OWN, null],
 ])('[ID9] Host %s with the public address %s goes to %s', (host, publicUrl, to) => {
   expect(canonicalAddress(request({ host }, { originalUrl: '/x?y' }), publicUrl)).toBe(to);
+});
+
+test.each([
+  ['/yjs/x?token=a', true],
+  ['/socket.io/?EIO=4&access_token=a', true],
+  ['/yjs/x?ID_TOKEN=a', true],
+  ['/yjs/x?ticket=a', false],
+  ['/yjs/token=a', false],
+  ['/yjs/x?mytoken=a', false],
+  ['/', false],
+])('[GW13] %s holds a token: %s', (url, holds) => {
+  const ask = () => requireNoTokenInAddress(request({}, { url }));
+  if (holds) expect(ask).toThrow('A token does not belong in an address');
+  else ask();
 });
