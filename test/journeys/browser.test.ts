@@ -205,9 +205,11 @@ describe('two people with a browser each', () => {
         await expect.poll(() => page.locator('main [aria-busy=true]').count()).toBe(0);
         for (const colorScheme of ['dark', 'light'] as const) {
           await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-          const { violations } = await new AxeBuilder({ page })
-            .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
-            .analyze();
+          const axe = new AxeBuilder({ page });
+          // Between the themes nothing differs but colours.
+          if (colorScheme === 'dark') axe.withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']);
+          else axe.withRules(['color-contrast', 'link-in-text-block']);
+          const { violations } = await axe.analyze();
           const faults = violations.map(
             (one) => `${view} ${width} ${colorScheme}: ${one.id} ${one.nodes[0]?.html ?? ''}`,
           );
