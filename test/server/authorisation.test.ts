@@ -105,6 +105,7 @@ const password = bodyOf({ current_password: 'a password of before' });
 /** One line each; an operation that names at most one thing, in its path, and takes no body needs none. */
 const TRIALS: { readonly [Name in OperationName]?: Trial } = {
   'auth.callback': { yes: 400 },
+  'auth.backchannel_logout': { yes: 400 },
   'auth.logout': { by: 'session' },
   'auth.sessions': { thing: (scene) => scene.session() },
   'auth.sessions.name': { thing: (scene) => scene.session(), call: bodyOf({ device_name: 'Sofa' }) },

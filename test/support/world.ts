@@ -7,7 +7,6 @@ import { restClient } from './clients.ts';
 import { startIssuer } from './issuer.ts';
 import { makeFolders, startServer } from './server.ts';
 import type { Me } from '#contract/accounts.ts';
-import type { Log } from '#domain/ports.ts';
 import type { RunningServer } from '#server/create-server.ts';
 import type { Rest } from './clients.ts';
 import type { TestDatabase, TestDialect } from './dialects.ts';

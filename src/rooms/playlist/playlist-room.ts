@@ -105,6 +105,16 @@ function broken(doc: Y.Doc): boolean {
   return doc.store.pendingStructs !== null || doc.store.pendingDs !== null;
 }
 
+/** What is stored of a playlist, as a document. @throws Error when its log has a gap */
+function toDocument({ updates }: Awaited<ReturnType<typeof loadLog>>): Y.Doc {
+  const doc = new Y.Doc();
+  for (const root of [metaOf(doc), entriesOf(doc), orderOf(doc)]) void root.size;
+  for (const bytes of updates) Y.applyUpdate(doc, bytes);
+  if (!broken(doc)) return doc;
+  doc.destroy();
+  throw new Error('the stored log of a playlist has a gap');
+}
+
 /**
  * Loads a playlist's document and opens its room. `onBroken` is called when storing failed: the document in memory is then
  * ahead of the one on disk, so the room must be thrown away and loaded anew.
@@ -112,14 +122,8 @@ function broken(doc: Y.Doc): boolean {
  */
 export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: () => void): Promise<PlaylistRoom> {
   const log = await loadLog(ctx, playlist_id);
-  const doc = new Y.Doc();
-  for (const root of [metaOf(doc), entriesOf(doc), orderOf(doc)]) void root.size;
-  for (const bytes of log.updates) Y.applyUpdate(doc, bytes);
-  if (broken(doc)) {
-    doc.destroy();
-    throw new Error('the stored log of a playlist has a gap');
-  }
-  const clients = log.clients;
+  let doc = toDocument(log);
+  let clients = log.clients;
   let seq = log.last_seq;
   let rows = log.updates.length;
   let storedBytes = log.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
@@ -134,8 +138,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   let turn: Turn | null = null;
   /** Who the transaction being applied belongs to. */
   let author = '';
-  doc.on('update', (bytes: Uint8Array) => turn?.updates.push(bytes));
-  doc.on('afterTransaction', (transaction: Y.Transaction) => {
+  const onUpdate = (bytes: Uint8Array) => turn?.updates.push(bytes);
+  const onTransaction = (transaction: Y.Transaction) => {
     if (turn === null) return;
     for (const [type, keys] of transaction.changed) {
       for (const key of keys) {
@@ -145,7 +149,44 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         else if (!turn.touched.has(key)) turn.touched.set(key, author);
       }
     }
-  });
+  };
+  const follow = () => {
+    doc.on('update', onUpdate);
+    doc.on('afterTransaction', onTransaction);
+  };
+  follow();
+
+  /**
+   * A turn was not stored because some of its authors may not edit any more: the document goes back to what is on disk, which
+   * is all that anybody else has seen, those authors leave, and the others' part of the turn is taken again.
+   * @returns false when it cannot be loaded now
+   */
+  async function withdraw(user_ids: ReadonlySet<string>, works: readonly Work[]): Promise<boolean> {
+    ctx.log.info('an edit came after its right was withdrawn', { playlist_id });
+    try {
+      const stored = await loadLog(ctx, playlist_id);
+      const before = doc;
+      doc = toDocument(stored);
+      before.destroy();
+      follow();
+      clients = stored.clients;
+      storedBytes = stored.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+    } catch (error) {
+      ctx.log.error('a playlist could not be loaded again', { playlist_id }, error);
+      return false;
+    }
+    const isTheirs = (work: Work) =>
+      user_ids.has(work.kind === 'edit' ? work.user_id : work.member.peer.actor().user_id);
+    const lost = new DomainError('forbidden', 'You may not change this playlist any more.');
+    for (const work of works) if (work.kind === 'edit' && isTheirs(work)) work.reject(lost);
+    for (const member of [...members]) {
+      if (!user_ids.has(member.peer.actor().user_id)) continue;
+      member.role = null;
+      member.peer.close('access_withdrawn');
+    }
+    queue = [...works.filter((work) => !isTheirs(work)), ...queue];
+    return true;
+  }
 
   function emit(frame: Uint8Array, except?: Member): void {
     for (const member of members) if (member !== except) member.peer.send(frame);
@@ -334,6 +375,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           currentTurn = turnDone.catch(() => undefined);
           await turnDone;
         } catch (error) {
+          if (error instanceof RightsWithdrawnError && (await withdraw(error.user_ids, works))) continue;
           isClosed = true;
           // Deleted while an edit was on its way to it: that is no fault, and nothing to come back for.
           const isGone = !(await isListThere(ctx, playlist_id).catch(() => true));
@@ -349,9 +391,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   }
 
   function breakDown(works: readonly Work[], error: unknown, isGone: boolean): void {
-    const withdrawn = error instanceof RightsWithdrawnError ? error.user_ids : null;
     if (isGone) ctx.log.info('an edit of a playlist that is deleted', { playlist_id });
-    else if (withdrawn !== null) ctx.log.info('an edit came after its right was withdrawn', { playlist_id });
     else ctx.log.error('a playlist could not be stored', { playlist_id }, error);
     queue = [];
     const failure =
@@ -361,13 +401,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
             cause: error,
             retryAfter: 1,
           });
-    const lost = new DomainError('forbidden', 'You may not change this playlist any more.');
-    const isWithdrawn = (user_id: string) => withdrawn?.has(user_id) ?? false;
-    for (const work of works) if (work.kind === 'edit') work.reject(isWithdrawn(work.user_id) ? lost : failure);
-    // What others had edited in the same turn is not stored either: they come back at once and send it again.
-    for (const { peer } of [...members]) {
-      peer.close(isGone ? 'not_found' : isWithdrawn(peer.actor().user_id) ? 'access_withdrawn' : 'restart');
-    }
+    for (const work of works) if (work.kind === 'edit') work.reject(failure);
+    for (const { peer } of [...members]) peer.close(isGone ? 'not_found' : 'restart');
     onBroken();
   }
 
