@@ -12,9 +12,11 @@ import { createPlaylistRooms } from '#rooms/playlist/registry.ts';
 import { createPresenceRoom } from '#rooms/presence/presence-room.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createApp } from './http/app.ts';
+import { serveAvatar, takeAvatar } from './http/avatars.ts';
 import { clientFiles } from './http/client-files.ts';
 import { serveCover, streamTrack } from './http/media.ts';
 import { accountsRoutes } from './http/routes/accounts.ts';
+import { adminRoutes } from './http/routes/admin.ts';
 import { libraryRoutes } from './http/routes/library.ts';
 import { listensRoutes } from './http/routes/listens.ts';
 import { playlistsRoutes } from './http/routes/playlists.ts';
@@ -23,6 +25,7 @@ import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
+import { createImageProcess } from './media/image-process.ts';
 import { watchRenewals } from './renewal-watch.ts';
 import { openSecretBox } from './secrets.ts';
 import { watchRevocations } from './revocation-watch.ts';
@@ -151,9 +154,10 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const stopRenewing = watchRenewals(ctx, identity, connections);
 
   let isStopping = false;
-  const cover = serveCover(ctx);
+  const images = createImageProcess();
   const routes = [
     ...accountsRoutes,
+    ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
     ...securityRoutes(connections),
     ...secondFactorRoutes(identity.backoff),
     ...libraryRoutes(scanner),
@@ -165,7 +169,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ctx,
     identity,
     routes,
-    media: { stream: streamTrack(ctx), cover },
+    media: { stream: streamTrack(ctx), cover: serveCover(ctx, images) },
+    avatars: { take: takeAvatar(ctx, images), serve: serveAvatar(ctx) },
     client: clientFiles(options.clientDir ?? CLIENT_DIR),
     publicUrl,
     trustProxy: config.trustProxy,
@@ -209,7 +214,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       const patience = setTimeout(() => http.closeAllConnections(), 2_000);
       await closed;
       clearTimeout(patience);
-      cover.close();
+      images.close();
       await identity.close();
       if (options.database === undefined) await database.close();
     },

@@ -1,13 +1,13 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
-import { coverDoor, DOORS, streamDoor } from '#contract/doors.ts';
+import { avatarDoor, coverDoor, DOORS, streamDoor, takeAvatarDoor } from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { newIds } from '../ids.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
-import type { Ctx } from '#domain/context.ts';
+import type { Actor, Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
 import type { ClientFiles } from './client-files.ts';
@@ -19,6 +19,7 @@ export interface AppParts {
   identity: Identity;
   routes: readonly Route[];
   media: { stream: MediaHandler; cover: MediaHandler };
+  avatars: { take(req: Request, res: Response, actor: Actor): Promise<void>; serve: MediaHandler };
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
@@ -32,7 +33,17 @@ function trustProxyOf(value: string): string | number | boolean {
 }
 
 /** The REST door, the client's files, and what operators ask. */
-export function createApp({ ctx, identity, routes, media, client, publicUrl, trustProxy, isReady }: AppParts): Express {
+export function createApp({
+  ctx,
+  identity,
+  routes,
+  media,
+  avatars,
+  client,
+  publicUrl,
+  trustProxy,
+  isReady,
+}: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -86,9 +97,13 @@ export function createApp({ ctx, identity, routes, media, client, publicUrl, tru
   for (const [door, handle] of [
     [streamDoor, media.stream],
     [coverDoor, media.cover],
+    [avatarDoor, avatars.serve],
   ] as const) {
-    mountDoor(api, ctx, authenticate, door, (req, res, actor) => handle(req, res, actor, String(req.params.track_id)));
+    mountDoor(api, ctx, authenticate, door, (req, res, actor) =>
+      handle(req, res, actor, String(req.params.track_id ?? req.params.avatar_id)),
+    );
   }
+  mountDoor(api, ctx, authenticate, takeAvatarDoor, avatars.take);
   mountRoutes(api, ctx, authenticate, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);
