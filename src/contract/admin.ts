@@ -8,7 +8,10 @@ const byId = z.strictObject({ id: Id });
 /** A person as administrators see them. What they listen to is not among it. */
 export const AdminUser = User.extend({
   email: z.string().nullable(),
+  /** As stored here. */
   role: Role,
+  /** What an outside provider said at the last sign-in: while it says anything, that counts and not `role`. */
+  provider_role: Role.nullable(),
   is_active: z.boolean(),
   created_at: EpochSeconds,
   last_active: EpochSeconds,
@@ -39,7 +42,8 @@ export const changeUser = defineEndpoint({
   path: '/admin/users/{id}',
   access: 'admin',
   scope: 'never',
-  summary: 'Give a person another role, or lock them out or in; it holds in their open sockets before this answers',
+  summary:
+    'Give a person another stored role, or lock them out or in; it holds in their open sockets before this answers',
   params: byId,
   body: z.strictObject({ role: Role.optional(), is_active: z.boolean().optional() }),
   reply: AdminUser,

@@ -22,6 +22,27 @@ export const coverDoor = defineDoor({
   query: ['size'],
   responses: { 200: 'The picture', 304: 'Unchanged' },
 });
+export const takeAvatarDoor = defineDoor({
+  name: 'user.avatar.set',
+  method: 'POST',
+  path: '/user/avatar',
+  access: 'user',
+  scope: 'write',
+  summary: 'Give myself a picture: PNG, JPEG or WebP of at most 2 MB; answers with my profile',
+  query: [],
+  body: ['image/png', 'image/jpeg', 'image/webp', 'multipart/form-data'],
+  responses: { 200: 'My profile' },
+});
+export const avatarDoor = defineDoor({
+  name: 'avatars.get',
+  method: 'GET',
+  path: '/avatars/{avatar_id}',
+  access: 'guest',
+  scope: 'read',
+  summary: 'The picture of a person, a WebP of 256 pixels; its address is the avatar_url of a profile',
+  query: [],
+  responses: { 200: 'The picture', 304: 'Unchanged' },
+});
 export const loginDoor = defineDoor({
   name: 'auth.login.get',
   method: 'GET',
@@ -55,4 +76,13 @@ export const backchannelLogoutDoor = defineDoor({
 });
 
 /** Every door that answers with something else than JSON. */
-export const DOORS = [streamDoor, coverDoor, loginDoor, loginFormDoor, callbackDoor, backchannelLogoutDoor] as const;
+export const DOORS = [
+  streamDoor,
+  coverDoor,
+  takeAvatarDoor,
+  avatarDoor,
+  loginDoor,
+  loginFormDoor,
+  callbackDoor,
+  backchannelLogoutDoor,
+] as const;

@@ -160,7 +160,9 @@ export const RULES = {
   'user.profile.update': NOTHING,
   'user.preferences': NOTHING,
   'user.preferences.update': NOTHING,
+  'user.avatar.set': NOTHING,
   'user.avatar.remove': NOTHING,
+  'avatars.get': COMMON,
 
   'admin.users': { kind: 'people', rows: { any: ANYBODY } },
   'admin.users.change': ACCOUNT,

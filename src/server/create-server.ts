@@ -13,9 +13,11 @@ import { createPresenceRoom } from '#rooms/presence/presence-room.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createPacketLimit } from './gateway/packet-limit.ts';
 import { createApp } from './http/app.ts';
+import { serveAvatar, takeAvatar } from './http/avatars.ts';
 import { clientFiles } from './http/client-files.ts';
 import { serveCover, streamTrack } from './http/media.ts';
 import { accountsRoutes } from './http/routes/accounts.ts';
+import { adminRoutes } from './http/routes/admin.ts';
 import { libraryRoutes } from './http/routes/library.ts';
 import { listensRoutes } from './http/routes/listens.ts';
 import { playlistsRoutes } from './http/routes/playlists.ts';
@@ -24,6 +26,7 @@ import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
+import { createImageProcess } from './media/image-process.ts';
 import { watchRenewals } from './renewal-watch.ts';
 import { createAddressOf } from './limits/address.ts';
 import { createGuard } from './limits/guard.ts';
@@ -170,9 +173,10 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const stopRenewing = watchRenewals(ctx, identity, connections);
 
   let isStopping = false;
-  const cover = serveCover(ctx);
+  const images = createImageProcess();
   const routes = [
     ...accountsRoutes,
+    ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
     ...securityRoutes(connections),
     ...secondFactorRoutes(identity.backoff),
     ...libraryRoutes(scanner),
@@ -184,7 +188,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ctx,
     identity,
     routes,
-    media: { stream: streamTrack(ctx), cover },
+    media: { stream: streamTrack(ctx), cover: serveCover(ctx, images) },
+    avatars: { take: takeAvatar(ctx, images), serve: serveAvatar(ctx) },
     client: clientFiles(options.clientDir ?? CLIENT_DIR),
     publicUrl,
     trustProxy: config.trustProxy,
@@ -236,7 +241,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       const patience = setTimeout(() => http.closeAllConnections(), 2_000);
       await closed;
       clearTimeout(patience);
-      cover.close();
+      images.close();
       await identity.close();
       store?.close();
       if (options.database === undefined) await database.close();

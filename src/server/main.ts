@@ -16,10 +16,11 @@ async function start(): Promise<RunningServer> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   const server = await createServer({ config, log });
-  const say = (line: string) => process.stdout.write(`${line}\n`);
-  say(`StepheyBot Music is listening on ${server.publicUrl}`);
   const setup = await server.identity.setupLink();
-  if (setup !== null) say(`Make the first account (it is the administrator), one time only: ${setup}`);
+  const lines = [`StepheyBot Music is listening on ${server.publicUrl}`];
+  if (setup !== null) lines.push(`Make the first account (it is the administrator), one time only: ${setup}`);
+  // In one piece: who waits for the first line finds the other.
+  process.stdout.write(`${lines.join('\n')}\n`);
   server.scanner.start();
   return server;
 }

@@ -3,7 +3,19 @@
  * the place it belongs to, so that a stolen database opens nothing and a sealed text moved to another row opens nowhere.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from './config.ts';
 import type { SecretBox, SecretPlace } from '#domain/ports.ts';
@@ -13,6 +25,8 @@ const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const FILE = 'secret-keys';
+/** `key id . iv . text and tag`; 12 bytes are 16 characters, and 16 are 22. */
+const SEALED = /^([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{22,})$/;
 const ENTRY = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/;
 
 interface Key {
@@ -49,11 +63,45 @@ const freshKey = (): Key => ({
   bytes: randomBytes(KEY_BYTES),
 });
 
+/** Puts a folder's entries on disk: what a key seals is stored at once, so its file must not come later. */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
 /** Written beside and moved into place: a crash leaves the old file or the new one. */
 function replaceFile(file: string, text: string): void {
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });
-  renameSync(draft, file);
+  try {
+    writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  syncFolder(path.dirname(file));
+}
+
+/**
+ * Runs `change` while nobody else changes the file: of two keys added at once neither may be lost, with all it sealed.
+ * @throws ConfigError when somebody else is at it
+ */
+function alone(file: string, change: () => void): void {
+  const lock = `${file}.lock`;
+  try {
+    writeFileSync(lock, '', { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new ConfigError(`another key is being added: if nothing else is running, remove ${lock}`);
+  }
+  try {
+    change();
+  } finally {
+    rmSync(lock, { force: true });
+  }
 }
 
 /** The key file, made when it is not there; of two starts at once one makes it for both. */
@@ -72,6 +120,7 @@ function readKeyFile(file: string): Key[] {
     } finally {
       rmSync(draft, { force: true });
     }
+    syncFolder(path.dirname(file));
   }
   // A copy or a restored backup may have come with wider rights.
   chmodSync(file, 0o600);
@@ -111,25 +160,32 @@ export function openSecretBox(options: { secretKeys: string | null; dataDir: str
       return `${id}.${iv.toString('base64url')}.${sealed.toString('base64url')}`;
     },
     open(sealed, place) {
-      const [id = '', iv = '', body = ''] = sealed.split('.');
+      const parts = SEALED.exec(sealed);
+      if (parts === null) throw new Error('this is no sealed text');
+      const [, id = '', iv = '', body = ''] = parts;
       let key = keys.find((one) => one.id === id);
       if (key === undefined) {
         lookAgain();
         key = keys.find((one) => one.id === id);
       }
       if (key === undefined) return null;
-      const bytes = Buffer.from(body, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', key.bytes, Buffer.from(iv, 'base64url'), {
-        authTagLength: TAG_BYTES,
-      });
-      decipher.setAAD(aadOf(place, id));
-      decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-      return Buffer.concat([decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8');
+      try {
+        const bytes = Buffer.from(body, 'base64url');
+        // Base64 ignores the last bits of its last letter: only the one spelling is ours.
+        if (bytes.toString('base64url') !== body) throw new Error('not canonical');
+        const decipher = createDecipheriv('aes-256-gcm', key.bytes, Buffer.from(iv, 'base64url'), {
+          authTagLength: TAG_BYTES,
+        });
+        decipher.setAAD(aadOf(place, id));
+        decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+        return Buffer.concat([decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8');
+      } catch (error) {
+        throw new Error('a sealed text was changed, or belongs elsewhere', { cause: error });
+      }
     },
     addKey() {
       if (options.secretKeys !== null) return false;
-      lookAgain();
-      replaceFile(file, write([freshKey(), ...keys]));
+      alone(file, () => replaceFile(file, write([freshKey(), ...readKeyFile(file)])));
       lookAgain();
       return true;
     },

@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openSqliteDatabase } from '#db/open.ts';
 import { DomainError } from '#domain/errors.ts';
 import { disableUser } from '#domain/accounts/disable-user.ts';
 import { setRole } from '#domain/accounts/set-role.ts';
 import { signIn } from '#server/demo/visitor.ts';
+import { openSecretBox } from '#server/secrets.ts';
 import { io } from 'socket.io-client';
 import { person, testCtx } from '../support/ctx.ts';
 import { DIALECTS } from '../support/dialects.ts';
 import { makeLibrary } from '../support/music/make-track.ts';
 import { makeFolders, spawnServer } from '../support/server.ts';
+import type { Schema } from '#domain/database.ts';
 import type { Folders } from '../support/server.ts';
 
 const CLI = path.resolve(import.meta.dirname, '../../src/server/cli.ts');
@@ -66,6 +69,20 @@ describe('the command line', () => {
     [['user', 'role', 'ana'], 'ROLE is missing'],
     [['user', 'role', 'ana', 'boss'], '"boss"'],
     [['user', 'disable'], 'NAME is missing'],
+    [['user', 'enable', 'ana', 'ben'], '"ben"'],
+    [['user', 'reset'], 'NAME is missing'],
+    [['user', 'remove-second-factor'], 'NAME is missing'],
+    [['user', 'constructor', 'ana'], '"user constructor"'],
+    [['toString'], '"toString"'],
+    [['token'], 'token what?'],
+    [['token', 'create', '--name', 'x', '--scope', 'read'], 'NAME is missing'],
+    [['token', 'create', 'ana', '--name', 'x'], '--scope is missing'],
+    [['token', 'create', 'ana', '--scope', 'read'], '--name is missing'],
+    [['token', 'create', 'ana', '--name', ' ', '--scope', 'read'], '--name is one line'],
+    [['token', 'create', 'ana', '--name', 'x', '--scope', 'admin'], '"admin"'],
+    [['token', 'create', 'ana', '--name', 'x', '--scope', 'read', '--expires-in-days', '0'], '"0"'],
+    [['token', 'create', 'ana', '--name', 'x', '--scope', 'read', '--expires-in-days', '1e3'], '"1e3"'],
+    [['rotate-keys', 'now'], '"now"'],
     [['scan', 'fast'], '"fast"'],
     [['migrate', '--down'], '--down'],
   ] as const)('[OP6] %j makes no sense: usage on stderr, exit 2', async ([words, says]) => {
@@ -78,7 +95,20 @@ describe('the command line', () => {
   test('[OP6] help is on stdout, and names every verb', async () => {
     const { code, stdout } = await admin(['help']);
     expect(code).toBe(0);
-    for (const verb of ['user create', 'user disable', 'user role', 'scan', 'migrate']) expect(stdout).toContain(verb);
+    for (const verb of [
+      'user create',
+      'user disable',
+      'user enable',
+      'user role',
+      'user reset',
+      'user remove-second-factor',
+      'token create',
+      'scan',
+      'rotate-keys',
+      'migrate',
+    ]) {
+      expect(stdout).toContain(verb);
+    }
   });
 
   test('[OP6] what cannot be done is one line, exit 1', async () => {
@@ -153,6 +183,78 @@ describe('the command line', () => {
 });
 
 describe('beside a running server', () => {
+  test('[AD13] a reset link leads to this server’s page, and a token works at once, and each is shown once', async () => {
+    const program = await spawnServer(folders);
+    const env = { PUBLIC_URL: program.url };
+    expect((await makeUser('boss', '--role', 'admin')).code).toBe(0);
+    const link = await admin(['user', 'reset', 'BOSS'], { env });
+    expect(link).toMatchObject({ code: 0, stderr: '' });
+    const [, address = '', token = ''] = /^(http\S+\/reset)\?token=([\w-]{43})$/m.exec(link.stdout) ?? [];
+    expect(address).toBe(`${program.url}/reset`);
+
+    const made = await admin(['token', 'create', 'boss', '--name', 'cron', '--scope', 'read,listen:write'], { env });
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sbm_[\w-]{43}\n$/) });
+    expect(made.stderr).toContain('“cron” of boss (read, listen:write)');
+    const headers = { authorization: `Bearer ${made.stdout.trim()}` };
+    const call = (path: string, method = 'GET') => fetch(`${program.url}/api/v1${path}`, { method, headers });
+    expect(await (await call('/auth/profile')).json()).toMatchObject({ username: 'boss' });
+    expect((await call('/admin/users')).status).toBe(403);
+    expect((await call('/user/avatar', 'DELETE')).status).toBe(403);
+    expect((await call('/auth/profile')).status).toBe(200);
+
+    const nobody = await admin(['token', 'create', 'nobody', '--name', 'x', '--scope', 'read'], { env });
+    expect(nobody).toMatchObject({ code: 1, stdout: '', stderr: 'There is nobody called “nobody”.\n' });
+    const nowhere = await admin(['user', 'reset', 'boss'], { env: { PORT: '0' } });
+    expect(nowhere).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('PUBLIC_URL') });
+    expect(await admin(['user', 'remove-second-factor', 'boss'])).toMatchObject({
+      code: 0,
+      stdout: 'boss had no second factor.\n',
+    });
+    for (const secret of [token, made.stdout.trim()]) expect(program.output()).not.toContain(secret);
+    expect(await program.stop()).toBe(0);
+  });
+
+  test('[AD12] a server whose key is lost starts, what it sealed is locked, and the key put back opens it', async () => {
+    expect((await makeUser('ana')).code).toBe(0);
+    const file = path.join(folders.dataDir, 'secret-keys');
+    const place = { table: 'local_accounts', column: 'totp_secret_encrypted' };
+    const database = openSqliteDatabase<Schema>(path.join(folders.dataDir, 'stepheybot.db'));
+    const { id } = await database.db.selectFrom('local_accounts').select('id').executeTakeFirstOrThrow();
+    const box = () => openSecretBox({ secretKeys: null, dataDir: folders.dataDir });
+    const sealed = box().seal('JBSWY3DPEHPK3PXP', { user_id: id, ...place });
+    const store = { totp_secret_encrypted: sealed, totp_confirmed_at: 1 };
+    await database.write((trx) => trx.updateTable('local_accounts').set(store).execute());
+    renameSync(file, `${file}.kept`);
+
+    const program = await spawnServer(folders);
+    expect((await fetch(`${program.url}/readyz`)).status).toBe(200);
+    const locked = await admin(['rotate-keys']);
+    expect(locked).toMatchObject({ code: 1, stderr: expect.stringContaining('Put the missing keys back') });
+    expect(locked.stdout).toContain('0 sealed anew, 1 of a key that is not here, 0 that do not open, 0 left.');
+    writeFileSync(file, `${readFileSync(file, 'utf8').trim()},${readFileSync(`${file}.kept`, 'utf8')}`);
+    const back = await admin(['rotate-keys', '--resume']);
+    expect(back.stdout).toContain('1 sealed anew, 0 of a key that is not here, 0 that do not open, 0 left.');
+    const row = await database.db.selectFrom('local_accounts').select('totp_secret_encrypted').executeTakeFirst();
+    expect(row?.totp_secret_encrypted).not.toBe(sealed);
+    expect(box().open(row?.totp_secret_encrypted ?? '', { user_id: id, ...place })).toBe('JBSWY3DPEHPK3PXP');
+    expect(await program.stop()).toBe(0);
+    await database.close();
+  });
+
+  test('[AD13] rotate-keys works beside it; keys of the operator are left to them', async () => {
+    const program = await spawnServer(folders);
+    const first = await admin(['rotate-keys']);
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toMatch(/^A new key, k\w+, seals from now on\.\n0 sealed anew, 0 of a key that is not here, /);
+    const again = await admin(['rotate-keys', '--resume']);
+    expect(again.stdout).toContain(`The key ${/k\w{8,}/.exec(first.stdout)?.[0]} seals.`);
+    const SECRET_KEYS = `mine:${Buffer.alloc(32, 7).toString('base64')}`;
+    const theirs = await admin(['rotate-keys'], { env: { SECRET_KEYS } });
+    expect(theirs).toMatchObject({ code: 0 });
+    expect(theirs.stdout).toContain('The key mine seals: it is the first of SECRET_KEYS.');
+    expect(await program.stop()).toBe(0);
+  });
+
   test('[OP5] a new person can sign in at once, a new role counts from the next request, a disabled one is out', async () => {
     const program = await spawnServer(folders);
     expect((await makeUser('boss', '--role', 'admin')).code).toBe(0);
@@ -180,6 +282,12 @@ describe('beside a running server', () => {
     await gone;
     await expect(signIn(program.url, { username: 'ana', password: PASSWORD, user_id: '' })).rejects.toThrow('403');
     expect(await admin(['user', 'disable', 'ana'])).toMatchObject({ code: 0, stdout: 'ana was disabled already.\n' });
+
+    expect(await admin(['user', 'enable', 'ana'])).toMatchObject({ code: 0, stdout: 'ana may sign in again.\n' });
+    expect(await admin(['user', 'enable', 'ana'])).toMatchObject({ code: 0, stdout: 'ana was not disabled.\n' });
+    expect((await call('/auth/profile')).status).toBe(401);
+    const back = await signIn(program.url, { username: 'ana', password: PASSWORD, user_id: '' });
+    expect((await fetch(`${program.url}/api/v1/auth/profile`, { headers: back.headers })).status).toBe(200);
     await program.kill();
   });
 });

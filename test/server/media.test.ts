@@ -20,6 +20,7 @@ import { createScanner } from '#domain/library/scanner.ts';
 import { serveCover, streamTrack } from '#server/http/media.ts';
 import { sendProblem } from '#server/http/problem.ts';
 import { parseRange } from '#server/media/byte-range.ts';
+import { createImageProcess } from '#server/media/image-process.ts';
 import { person, testCtx } from '../support/ctx.ts';
 import { DIALECTS } from '../support/dialects.ts';
 import { FORMATS, makeLibrary, makePng, makeTrack } from '../support/music/make-track.ts';
@@ -37,7 +38,7 @@ let database: TestDatabase;
 let ctx: TestCtx;
 let actor: Actor;
 let server: Server;
-let cover: ReturnType<typeof serveCover>;
+const images = createImageProcess();
 let base = '';
 const ids = new Map<string, string>();
 const url = (name: string, kind = 'stream') => `${base}/${ids.get(name) ?? name}/${kind}`;
@@ -76,7 +77,7 @@ beforeAll(async () => {
     'truncated.flac': { seconds: 0.2, frequency: 540, cover: makePng(400, '#ff0000').subarray(0, 900) },
   });
   await scan();
-  cover = serveCover(ctx);
+  const cover = serveCover(ctx, images);
   const stream = streamTrack(ctx, { stallMs: STALL_MS });
   const app = express();
   app.get('/:id/:kind', async (req, res) => {
@@ -92,7 +93,7 @@ beforeAll(async () => {
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 afterAll(async () => {
-  cover.close();
+  images.close();
   server.closeAllConnections();
   server.close();
   await database.close();

@@ -1,8 +1,10 @@
 /** A world with people of every relation to one of them, and the things they may or may not touch: what the access table is tried on. */
 import { createHash } from 'node:crypto';
 import { createApiToken } from '#domain/accounts/api-tokens.ts';
+import { setAvatar } from '#domain/accounts/avatars.ts';
 import { seeDevice } from '#domain/accounts/devices.ts';
 import { createSession } from '#domain/accounts/sessions.ts';
+import { createInvite } from '#domain/admin/invites.ts';
 import { hashSecret, newIds } from '#server/ids.ts';
 import { makeLibrary, makePng } from './music/make-track.ts';
 import { openWorld } from './world.ts';
@@ -42,6 +44,10 @@ export interface Scene {
   session(): Promise<string>;
   apiToken(): Promise<string>;
   device(): Promise<string>;
+  /** A picture of the owner's, in place of an earlier one. */
+  avatar(): Promise<string>;
+  /** An invitation to the house. */
+  invite(): Promise<string>;
   /** A playback of the owner's that counted. */
   playback(): Promise<string>;
   /** Puts follows back as they belong. */
@@ -151,6 +157,14 @@ export async function openScene(dialect: TestDialect): Promise<Scene> {
         .where('device_id', '=', device_id)
         .executeTakeFirstOrThrow();
       return row.id;
+    },
+    async avatar() {
+      const { avatar_url } = await setAvatar(ctx, ownerActor, Buffer.from('a picture'));
+      return avatar_url!.split('/').at(-1)!;
+    },
+    async invite() {
+      const made = await createInvite(ctx, ownerActor, { role: 'user', expires_in: HOUR }, { hasLocalAccounts: true });
+      return made.id;
     },
     async playback() {
       const { session_id } = await owner.rest.post<{ session_id: string }>('/listen/start', {

@@ -1,3 +1,4 @@
+import { DomainError } from '../errors.ts';
 import { foldUsername } from './accounts.rules.ts';
 import { presentUser } from './accounts.present.ts';
 import type { User } from '#contract/accounts.ts';
@@ -34,6 +35,20 @@ export async function findUserByUsername(db: Kysely<Schema>, username: string): 
     .where('users.is_active', '=', 1)
     .executeTakeFirst();
   return row === undefined ? null : presentUser(row);
+}
+
+/** A person by their exact name, disabled or not, for the operator. @throws DomainError `not_found` naming them */
+export async function requireUserByName(
+  db: Kysely<Schema>,
+  username: string,
+): Promise<Pick<UsersTable, 'id' | 'username' | 'issuer' | 'subject'>> {
+  const row = await db
+    .selectFrom('users')
+    .select(['id', 'username', 'issuer', 'subject'])
+    .where('username_key', '=', foldUsername(username))
+    .executeTakeFirst();
+  if (row === undefined) throw new DomainError('not_found', `There is nobody called “${username}”.`);
+  return row;
 }
 
 /** The row of a sign-in's pair; null before first sight. */
@@ -258,4 +273,10 @@ export async function findOidcRecord(
 export async function findPreferencesJson(db: Kysely<Schema>, user_id: string): Promise<string | null> {
   const row = await db.selectFrom('users').select('preferences_json').where('id', '=', user_id).executeTakeFirst();
   return row?.preferences_json ?? null;
+}
+
+/** A picture by its id, as it is served; null when it is not there any more. */
+export async function findAvatar(db: Kysely<Schema>, id: string): Promise<Buffer | null> {
+  const row = await db.selectFrom('avatars').select('webp').where('id', '=', id).executeTakeFirst();
+  return row === undefined ? null : Buffer.from(row.webp);
 }

@@ -4,6 +4,7 @@ import type { Role } from '#contract/accounts.ts';
 import type { TxCtx } from '../context.ts';
 import type {
   ApiTokensTable,
+  AvatarsTable,
   LocalAccountsTable,
   LoginAttemptsTable,
   OidcRecordsTable,
@@ -44,7 +45,10 @@ export async function updateUser(
   trx: Trx,
   user_id: string,
   change: Partial<
-    Pick<UsersTable, 'email' | 'display_name' | 'role' | 'provider_role' | 'last_active' | 'preferences_json'>
+    Pick<
+      UsersTable,
+      'email' | 'display_name' | 'role' | 'provider_role' | 'is_active' | 'last_active' | 'preferences_json'
+    >
   >,
 ): Promise<void> {
   if (Object.keys(change).length === 0) return;
@@ -222,6 +226,15 @@ export async function deleteProviderSession(trx: Trx, uid: string): Promise<void
   await trx.deleteFrom('oidc_records').where('model', '=', 'Session').where('uid', '=', uid).execute();
 }
 
+/** Changes the named columns of an account of the embedded provider. */
+export async function updateLocalAccount(
+  trx: Trx,
+  account_id: string,
+  change: Partial<Omit<LocalAccountsTable, 'id'>>,
+): Promise<void> {
+  await trx.updateTable('local_accounts').set(change).where('id', '=', account_id).execute();
+}
+
 /** Removes what has run out of the short-lived tables; a minute's grace keeps clock differences harmless. */
 export async function deleteExpiredRecords(trx: Trx, now: number): Promise<void> {
   await trx
@@ -370,4 +383,20 @@ export async function countApiTokens(trx: Trx, user_id: string): Promise<number>
     .where('user_id', '=', user_id)
     .executeTakeFirstOrThrow();
   return Number(count);
+}
+
+/** Stores a person's picture in place of an earlier one. */
+export async function upsertAvatar(trx: Trx, avatar: AvatarsTable): Promise<void> {
+  const { user_id: _user_id, ...change } = avatar;
+  await trx
+    .insertInto('avatars')
+    .values(avatar)
+    .onConflict((conflict) => conflict.column('user_id').doUpdateSet(change))
+    .execute();
+}
+
+/** Removes a person's picture; false when there was none. */
+export async function deleteAvatar(trx: Trx, user_id: string): Promise<boolean> {
+  const { numDeletedRows } = await trx.deleteFrom('avatars').where('user_id', '=', user_id).executeTakeFirst();
+  return numDeletedRows > 0n;
 }

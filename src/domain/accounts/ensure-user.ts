@@ -1,3 +1,4 @@
+import { audit } from '../admin/audit.ts';
 import { DomainError } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
@@ -106,5 +107,11 @@ export async function insertNewUser(
     preferences_json: '{}',
   };
   await insertUser(tx.trx, user);
+  await audit(tx, {
+    action: 'user.created',
+    actor_id: null,
+    target_id: user.id,
+    details: { role: user.role, source: user.issuer === LOCAL_ISSUER ? 'local' : 'provider' },
+  });
   return user;
 }

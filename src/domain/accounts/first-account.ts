@@ -1,4 +1,3 @@
-import { audit } from '../admin/audit.ts';
 import { DomainError } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
@@ -48,14 +47,6 @@ export async function createFirstAccount(
       async first({ trx, clock }) {
         const isTaken = await takeOneTimeLink(trx, { hash, purpose: 'setup', now: epochSeconds(clock) });
         if (!isTaken || (await hasLocalAdmin(trx))) throw spent();
-      },
-      async last(tx, { user_id }) {
-        await audit(tx, {
-          action: 'user.created',
-          actor_id: user_id,
-          target_id: user_id,
-          details: { role: 'admin', by: 'setup_link' },
-        });
       },
     },
   );

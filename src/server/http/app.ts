@@ -1,7 +1,7 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
-import { coverDoor, DOORS, streamDoor } from '#contract/doors.ts';
+import { avatarDoor, coverDoor, DOORS, streamDoor, takeAvatarDoor } from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { requireOwnRequest } from '../identity/origins.ts';
 import { newIds } from '../ids.ts';
@@ -11,7 +11,6 @@ import { pageLimits } from '../limits/page-limits.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
-import type { Endpoint } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
@@ -26,6 +25,7 @@ export interface AppParts {
   identity: Identity;
   routes: readonly Route[];
   media: { stream: MediaHandler; cover: MediaHandler };
+  avatars: { take(req: Request, res: Response, actor: Actor): Promise<void>; serve: MediaHandler };
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
@@ -54,7 +54,7 @@ function isByCookie({ headers }: Request): boolean {
 
 /** The REST door, the client's files, and what operators ask. */
 export function createApp(parts: AppParts): Express {
-  const { ctx, identity, routes, media, client, publicUrl, trustProxy, limiters, addressOf } = parts;
+  const { ctx, identity, routes, media, avatars, client, publicUrl, trustProxy, limiters, addressOf } = parts;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -129,16 +129,20 @@ export function createApp(parts: AppParts): Express {
   for (const [door, handle] of [
     [streamDoor, media.stream],
     [coverDoor, media.cover],
+    [avatarDoor, avatars.serve],
   ] as const) {
-    mountDoor(api, ctx, admitMedia, door, (req, res, actor) => handle(req, res, actor, String(req.params.track_id)));
+    mountDoor(api, ctx, admitMedia, door, (req, res, actor) =>
+      handle(req, res, actor, String(req.params.track_id ?? req.params.avatar_id)),
+    );
   }
-  const admit = async (req: Request, endpoint: Endpoint): Promise<Actor> => {
+  const admit = async (req: Request, operation: { name: string }): Promise<Actor> => {
     const actor = await identity.authenticate(req, { door: 'http' });
     await limiters.take('person', actor.user_id);
-    const own = ENDPOINT_LIMITS[endpoint.name];
+    const own = ENDPOINT_LIMITS[operation.name];
     if (own !== undefined) await limiters.take(own, actor.user_id);
     return actor;
   };
+  mountDoor(api, ctx, (req) => admit(req, takeAvatarDoor), takeAvatarDoor, avatars.take);
   mountRoutes(api, ctx, admit, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);

@@ -11,6 +11,7 @@ import { parseInput } from '../parse.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Request, Response } from 'express';
 import type { FileHandle } from 'node:fs/promises';
+import type { ImageProcess } from '../media/image-process.ts';
 
 /** Streams of one person at once: a player opens two when it seeks, a person may have a few devices. */
 const STREAMS_PER_USER = 8;
@@ -31,7 +32,7 @@ const BY_CONTAINER: Record<string, string> = {
 };
 
 /** What holds for every byte of media: nobody else's cache, nobody else's page, no guessing of types. */
-function setCommonHeaders(res: Response): void {
+export function setCommonHeaders(res: Response): void {
   res.set({
     'x-content-type-options': 'nosniff',
     'cross-origin-resource-policy': 'same-origin',
@@ -167,10 +168,10 @@ const CoverQuery = z.strictObject({
     .transform(Number),
 });
 
-/** Serves the picture that stands for a track, as webp in `?size=` pixels (default 320). `close` ends the helper process. */
-export function serveCover(ctx: Ctx): MediaHandler & { close(): void } {
-  const resizer = createCoverResizer(ctx.files.dataDir, ctx.log);
-  const handler: MediaHandler = async (req, res, _actor, track_id) => {
+/** Serves the picture that stands for a track, as webp in `?size=` pixels (default 320). */
+export function serveCover(ctx: Ctx, images: ImageProcess): MediaHandler {
+  const resizer = createCoverResizer(ctx.files.dataDir, images, ctx.log);
+  return async (req, res, _actor, track_id) => {
     const { size } = parseInput(CoverQuery, { ...req.query }, 'query');
     const hash = await trackCover(ctx.db, track_id);
     if (hash === null) throw notFound('cover');
@@ -189,5 +190,4 @@ export function serveCover(ctx: Ctx): MediaHandler & { close(): void } {
     res.status(200).set(headers).type('image/webp').set('content-length', String(webp.length));
     res.end(req.method === 'HEAD' ? undefined : webp);
   };
-  return Object.assign(handler, { close: () => resizer.close() });
 }

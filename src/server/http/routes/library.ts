@@ -9,6 +9,7 @@ import {
   listTracks,
   searchLibrary,
 } from '#domain/library/library.queries.ts';
+import { startScan } from '#domain/library/start-scan.ts';
 import { on } from '../mount.ts';
 import type { Scanner } from '#domain/library/scanner.ts';
 import type { Route } from '../mount.ts';
@@ -24,7 +25,7 @@ export function libraryRoutes(scanner: Scanner): Route[] {
     on(library.getArtist, (ctx, actor, input) => getArtist(ctx, actor, input)),
     on(library.listGenres, (ctx) => listGenres(ctx)),
     on(library.searchLibrary, (ctx, actor, input) => searchLibrary(ctx, actor, input)),
-    on(library.startScan, async () => scanner.start()),
+    on(library.startScan, (ctx, actor) => startScan(ctx, actor.user_id, scanner)),
     on(library.getScan, async (_ctx, actor) => scanner.state(actor)),
   ];
 }
