@@ -718,10 +718,13 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
       const heard = watching.frames.length;
       await expect(rename(editor.id, 'too late')).rejects.toMatchObject({ code: 'forbidden' });
       expect(await scene.checksum()).toBe(before);
-      // Nobody was told of it; whoever had the list open comes back to what is stored.
+      // Nobody was told of it, and whoever has the list open goes on.
       expect(watching.frames.slice(heard)).toEqual([]);
-      expect(await watching.closed).toBe(1012);
       await rename(owner.id, 'by the owner');
+      await watching.heard(heard + 1);
+      expect(watching.frames.slice(heard).some((frame) => frame.includes('by the owner'))).toBe(true);
+      expect(watching.ws.readyState).toBe(watching.ws.OPEN);
+      watching.ws.terminate();
       expect(await owner.rest.get(`/playlists/${list_id}`)).toMatchObject({ name: 'by the owner' });
     }
   });
