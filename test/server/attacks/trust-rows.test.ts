@@ -41,7 +41,6 @@ test('[ID109] a row without tests of its own says why, and what will bring them'
   for (const [row, shown] of Object.entries(TRUST_ROWS)) {
     for (const one of shown) {
       if ('reason' in one) expect([row, one.reason.length > 20, one.issue.length > 5]).toEqual([row, true, true]);
-      if ('pending' in one) console.warn(`trust row ${row} waits for ${one.pending}`);
     }
   }
 });

@@ -12,9 +12,7 @@ export interface NamedTest {
 export type Shown =
   | { by: readonly NamedTest[] }
   /** What is attacked is not built yet. */
-  | { reason: string; issue: string }
-  /** Being written in another part of the same work. */
-  | { pending: 'limits' | 'keycloak' };
+  | { reason: string; issue: string };
 
 const of = (file: string, ...titles: string[]): NamedTest[] => titles.map((title) => ({ file, title }));
 
@@ -31,6 +29,16 @@ const BAD_TOKENS = 'server/attacks/tokens.test.ts';
 const FLOOD = 'server/attacks/jwks-flood.test.ts';
 const REVOCATION = 'server/attacks/revocation.test.ts';
 const ELSEWHERE = 'server/attacks/other-process.test.ts';
+const UPGRADE = 'server/upgrade.test.ts';
+const FLOODS = 'server/gateway/flood.test.ts';
+const WRAPPER = 'server/gateway/on-request.test.ts';
+const HARDENING = 'server/http/hardening.test.ts';
+const LIMITED = 'server/limits/doors.test.ts';
+const CANARY = 'server/canary.test.ts';
+const PROTOTYPE = 'server/prototype.test.ts';
+const BACKCHANNEL = 'server/identity/backchannel-logout.test.ts';
+const RENEWED = 'server/identity/renewed-sockets.test.ts';
+const KEYCLOAK = 'services/keycloak.test.ts';
 const ACCOUNTS = 'domain/accounts/accounts.test.ts';
 const MANAGE = 'domain/accounts/manage-access.test.ts';
 
@@ -57,7 +65,13 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(ORIGINS, '[ID50] %s with %j: own %s'),
       ],
     },
-    { pending: 'limits' },
+    {
+      by: of(
+        UPGRADE,
+        '[GW12] a cookie opens one from our own pages alone, on both paths alike',
+        '[GW12] there is no way round it by polling, by another path, or as an ordinary request',
+      ),
+    },
   ],
   A2: [
     {
@@ -70,7 +84,7 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(SYNC, '[PL14] a ticket opens one connection to one list'),
       ],
     },
-    { pending: 'limits' },
+    { by: of(UPGRADE, '[GW13] a token in the address is refused, even beside a good one, and is in no answer') },
   ],
   A3: [
     {
@@ -95,7 +109,7 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(SYNC, '[ID9] the end of a session ends its sockets within a second, and nothing is taken or told after'),
       ],
     },
-    { pending: 'keycloak' },
+    { by: of(RENEWED, '[ID55] close before a back-channel logout is answered') },
     { reason: 'an account cannot be erased yet, and there is one node', issue: 'erasure and several nodes' },
   ],
   A5: [
@@ -111,7 +125,13 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
   A6: [{ by: of(REVOCATION, '[GW27] a banned person is not let in again by recovering a connection') }],
   A7: [
     { by: of(SYNC, '[PL4] frames in the packet of the handshake are taken like any others') },
-    { pending: 'limits' },
+    {
+      by: of(
+        UPGRADE,
+        '[GW14] 1,000 %s frames sent while a slow check of a bad token goes on: none counts, and none is kept',
+        '[GW14] who says nothing at all is let go in five seconds, and traffic does not put it off',
+      ),
+    },
   ],
   A8: [
     {
@@ -133,11 +153,37 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(ORIGINS, '[ID50] %s with %j: own %s'),
       ],
     },
-    { pending: 'limits' },
+    {
+      by: of(
+        HARDENING,
+        '[HT14] a page elsewhere can make a signed-in browser change nothing, on any route',
+        '[HT15] reading changes nothing, on any route',
+      ),
+    },
   ],
-  C1: [{ pending: 'limits' }],
-  C2: [{ by: of(GATEWAY, '[GW2] raw packets that no client library would write') }, { pending: 'limits' }],
-  C3: [{ by: of(GATEWAY, '[GW2] no payload, however odd, ends more than its own request') }, { pending: 'limits' }],
+  C1: [
+    {
+      by: of(
+        FLOODS,
+        '[GW8] %s: the socket is ended within two seconds, and nobody else notices',
+        '[GW9] an unknown event costs ten: six are answered, the seventh ends the socket, other sockets stay',
+      ),
+    },
+  ],
+  C2: [
+    { by: of(GATEWAY, '[GW2] raw packets that no client library would write') },
+    { by: of(UPGRADE, '[GW15] %s: the %s line is closed, and memory stays') },
+  ],
+  C3: [
+    { by: of(GATEWAY, '[GW2] no payload, however odd, ends more than its own request') },
+    {
+      by: of(
+        WRAPPER,
+        '[GW2] %s: one answer, without the cause',
+        '[GW2] without an acknowledgement a failure ends nothing either',
+      ),
+    },
+  ],
   C4: [
     {
       by: [
@@ -145,7 +191,7 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(GATEWAY, '[GW2] raw packets that no client library would write'),
       ],
     },
-    { pending: 'limits' },
+    { by: of(PROTOTYPE, '[GW16] is 400 on every event', '[HT18] is 400 as a body of every route, and as a query') },
   ],
   C5: [
     {
@@ -253,11 +299,16 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(EMBEDDED, '[ID5] what a person typed comes back as text, never as markup'),
       ],
     },
-    { pending: 'limits' },
+    {
+      by: of(
+        HARDENING,
+        '[HT17] every document forbids scripts and styles within it, frames, and what a player has no use for',
+      ),
+    },
   ],
   E8: [
     { by: of(EMBEDDED, '[ID6] a lying Host or forwarded header changes no address the provider gives') },
-    { pending: 'limits' },
+    { by: of(LIMITED, '[HT10] a thousand tries to sign in under forged addresses are as limited as under one') },
   ],
   F1: [
     {
@@ -273,7 +324,12 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ),
       ],
     },
-    { pending: 'keycloak' },
+    {
+      by: of(
+        'server/identity/provider-sessions.test.ts',
+        '[ID52] by a form ends ours and goes on to the provider, which knows us by the ID token',
+      ),
+    },
     { reason: 'no integration links an account yet', issue: 'integrations' },
   ],
   F2: [
@@ -290,7 +346,16 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
       ],
     },
   ],
-  F3: [{ by: of(BAD_TOKENS, '[ID91] every kind of bad access token at every door') }, { pending: 'keycloak' }],
+  F3: [
+    { by: of(BAD_TOKENS, '[ID91] every kind of bad access token at every door') },
+    {
+      by: of(
+        KEYCLOAK,
+        '[ID41] of a second client are refused, with our audience and without',
+        '[ID41] of our client without the audience mapper are refused',
+      ),
+    },
+  ],
   F4: [
     {
       by: [
@@ -357,7 +422,16 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
       ],
     },
   ],
-  F8: [{ pending: 'keycloak' }],
+  F8: [
+    {
+      by: of(
+        BACKCHANNEL,
+        '[ID54] refused with 400, and nobody is signed out: each of what is no logout token',
+        '[ID54] the same token twice is 400, in another process and after a restart too',
+        '[ID55] an unknown sid is 200 and signs nobody out',
+      ),
+    },
+  ],
   G1: [
     {
       by: [
@@ -393,6 +467,11 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(EMBEDDED, '[ID8] nothing of a sign-in is logged: no password, cookie, token or e-mail'),
         ...of(OUTSIDE, '[ID8] no token, code, secret or e-mail is in the log'),
         ...of('server/main.test.ts', '[OP1] a password in a setting is not repeated'),
+        ...of(
+          CANARY,
+          '[HT19] with accounts of this server: none in the log, in a refusal, or in what is open to all; no token in a browser',
+          '[HT19] with a provider elsewhere: no token of its in the log or a browser, no address of a person in the log',
+        ),
       ],
     },
   ],
