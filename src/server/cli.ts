@@ -14,6 +14,7 @@ import { createLocalAccount } from '#domain/accounts/create-local-account.ts';
 import { disableUser } from '#domain/accounts/disable-user.ts';
 import { setRole } from '#domain/accounts/set-role.ts';
 import { createEventBus } from '#domain/events.ts';
+import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { readConfig } from './config.ts';
 import { explain } from './explain.ts';
@@ -70,6 +71,7 @@ async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>): Promi
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),
+    writeUnit: (statements) => database.writeUnit(statements),
     dialect: database.dialect,
     clock: { nowMs: () => Date.now() },
     ids: newIds,
@@ -77,6 +79,7 @@ async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>): Promi
     events: createEventBus((error, name) => terminalLog.error(name, {}, error)),
     files: { musicDirs: config.musicDirs, dataDir: config.dataDir },
     secrets: openSecretBox(config),
+    playbacks: createPlaybacks(),
     playlistDocs: {
       transact: () => Promise.reject(new RefusedError('Playlists are edited through a running server only.')),
     },
