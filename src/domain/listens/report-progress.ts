@@ -11,30 +11,37 @@ import type { z } from 'zod';
  * Takes where the player is now; resolves once it is on disk.
  * @throws DomainError not_found (also for somebody else's session), unprocessable
  */
-export function reportProgress(ctx: Ctx, actor: Actor, input: z.output<typeof ReportProgress>): Promise<Taken> {
-  return report(ctx, actor, input, input.state, input.rate);
+export async function reportProgress(ctx: Ctx, actor: Actor, input: z.output<typeof ReportProgress>): Promise<Taken> {
+  return (await prepareReport(ctx, actor, input, input.state, input.rate))();
 }
 
 /**
  * The player has left the track; later reports of this session change nothing.
  * @throws DomainError not_found, unprocessable
  */
-export function completeListen(ctx: Ctx, actor: Actor, input: z.output<typeof CompleteListen>): Promise<Taken> {
-  return report(ctx, actor, input, 'stopped', 1);
+export async function completeListen(ctx: Ctx, actor: Actor, input: z.output<typeof CompleteListen>): Promise<Taken> {
+  return (await prepareReport(ctx, actor, input, 'stopped', 1))();
 }
 
-async function report(
+/**
+ * Finds the session a report is of. What it answers takes the report at once in memory, so that the next builds on it, and
+ * resolves once it is on disk.
+ * @throws DomainError not_found, unprocessable
+ */
+export async function prepareReport(
   ctx: Ctx,
   actor: Actor,
   input: z.output<typeof CompleteListen>,
   state: Report['state'],
   rate: number,
-): Promise<Taken> {
+): Promise<() => Promise<Taken>> {
   const occurred_at_ms = toServerTime(ctx.clock.nowMs(), input);
   if (occurred_at_ms === null) throw new DomainError('unprocessable', 'That report lies in the future.');
   const { session_id, seq, position_ms } = input;
   // A guest's reports are accepted, shown to nobody and not stored (contract §2).
-  if (actor.role === 'guest') return { session_id, seq, duration_played: 0, completed: false, counted: false };
+  if (actor.role === 'guest') {
+    return async () => ({ session_id, seq, duration_played: 0, completed: false, counted: false });
+  }
   const live = ctx.playbacks.find(actor.user_id, session_id) ?? (await openPlayback(ctx, actor.user_id, session_id));
-  return takeReport(ctx, actor, live, { seq, position_ms, state, rate, occurred_at_ms });
+  return () => takeReport(ctx, actor, live, { seq, position_ms, state, rate, occurred_at_ms });
 }

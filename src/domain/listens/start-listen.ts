@@ -1,6 +1,7 @@
 import { findTrackByPath, trackLengths } from '../library/library.queries.ts';
 import { DomainError, notFound } from '../errors.ts';
 import { toStorageError } from '../unit-of-work.ts';
+import { findPlayback } from './take-report.ts';
 import { toServerTime } from './listens.rules.ts';
 import { findByClientSession, insertStatement } from './listens.repository.ts';
 import type { ListenSession, StartListen } from '#contract/listens.ts';
@@ -37,6 +38,8 @@ export async function prepareStart(
   const session_id = ctx.ids.id();
   // A guest's reports are accepted, shown to nobody and not stored (contract §2).
   if (actor.role === 'guest') return async () => ({ session_id: input.client_session_id ?? session_id });
+  // A start that is repeated after its session has ended.
+  if (input.client_session_id !== undefined) await findPlayback(ctx, actor.user_id, input.client_session_id);
   return () => begin(ctx, actor, { input, track, atMs, session_id });
 }
 

@@ -16,10 +16,17 @@ const TRIES = 10;
 
 /** The session a report names, remembered or read. @throws DomainError not_found, also for somebody else's */
 export async function openPlayback(ctx: Ctx, user_id: string, session_id: string): Promise<LivePlayback> {
+  const found = await findPlayback(ctx, user_id, session_id);
+  if (found === undefined) throw notFound('listening session');
+  return found;
+}
+
+/** As `openPlayback`; undefined when it is not there. */
+export async function findPlayback(ctx: Ctx, user_id: string, session_id: string): Promise<LivePlayback | undefined> {
   const known = ctx.playbacks.find(user_id, session_id);
   if (known !== undefined) return known;
   const row = await findSession(ctx.db, user_id, session_id);
-  if (row === undefined) throw notFound('listening session');
+  if (row === undefined) return undefined;
   // Somebody else may have read it meanwhile, and have moved it on already.
   const raced = ctx.playbacks.find(user_id, row.id);
   if (raced !== undefined) return raced;
@@ -74,7 +81,8 @@ export async function takeReport(ctx: Ctx, actor: Actor, opened: LivePlayback, r
       }
       if (tries >= TRIES) throw busy();
     }
-    live = await openPlayback(ctx, actor.user_id, live.session_id);
+    // By the client's own name, if it has one: ours was never stored if another start came first.
+    live = await openPlayback(ctx, actor.user_id, live.client_session_id ?? live.session_id);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { RequestName, RequestPayload } from '#contract/gateway.ts';
 
 /** The reports a player makes, each named as its socket event. */
-export type ReportName = Extract<RequestName, `listen:${string}`>;
+export type ReportName = Exclude<Extract<RequestName, `listen:${string}`>, 'listen:batch'>;
 export type Report = {
   [N in ReportName]: { id: string; name: N; payload: Omit<RequestPayload<N>, 'sent_at_ms'> };
 }[ReportName];
