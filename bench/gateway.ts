@@ -1,6 +1,7 @@
 /**
  * What a stored report costs beside a bare echo: `listen:progress`, acknowledged once it is on disk (synchronous=FULL),
- * against a Socket.IO server that only acknowledges. Both run as programs of their own and count their processor time.
+ * against a Socket.IO server that only acknowledges. Both run as programs of their own; their rounds take turns, and their
+ * processor time is what counts.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -17,12 +18,13 @@ import { makeLibrary } from '../test/support/music/make-track.ts';
 import { answerParent, startMeasured } from './support/child.ts';
 import type { AddressInfo } from 'node:net';
 import type { Socket } from 'socket.io-client';
+import type { Measured } from './support/child.ts';
 
-const CLIENTS = 20;
+const CLIENTS = 50;
 /** Reports each client has on the way at once: none waits for its own answer before it sends the next. */
 const IN_FLIGHT = 4;
-const REPORTS = 15_000;
-const WARM_UP = 2_000;
+const REPORTS = 10_000;
+const ROUNDS = 5;
 
 async function serveEcho(): Promise<void> {
   const http = createHttpServer();
@@ -46,75 +48,76 @@ async function serveOurs(): Promise<void> {
   answerParent({ url: server.url });
 }
 
-interface Measured {
-  perSecond: number;
-  medianMs: number;
-  cpuMicros: number;
+/** A server under measure, with its clients connected and their playbacks begun. */
+interface Side {
+  server: Measured<{ url: string }>;
+  lanes: Lane[];
+}
+/** One socket's playback; `seq` goes on from round to round. */
+interface Lane {
+  socket: Socket;
+  session_id: string;
+  seq: number;
 }
 
-async function drive(sockets: readonly Socket[], track_id: string, count: number): Promise<number[]> {
-  const latencies: number[] = [];
-  let left = count;
-  await Promise.all(
-    sockets.map(async (socket) => {
-      const started = (await socket.timeout(10_000).emitWithAck('listen:start', { track_id, source: 'api' })) as {
-        data: { session_id: string };
-      };
-      const { session_id } = started.data;
-      let seq = 0;
-      const lane = async () => {
-        while (left-- > 0) {
-          seq++;
-          const sentMs = performance.now();
-          const report = { session_id, seq, position_ms: seq * 5, state: 'playing' };
-          const answer = (await socket.timeout(10_000).emitWithAck('listen:progress', report)) as { ok: boolean };
-          if (!answer.ok) throw new Error(`a report was refused: ${JSON.stringify(answer)}`);
-          latencies.push(performance.now() - sentMs);
-        }
-      };
-      await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-    }),
-  );
-  return latencies;
-}
-
-async function measure(
-  mode: 'ours' | 'echo',
-  env: Record<string, string>,
-  tokens: readonly string[],
-): Promise<Measured> {
+async function openSide(mode: 'ours' | 'echo', env: Record<string, string>, tokens: readonly string[]): Promise<Side> {
   const server = await startMeasured<{ url: string }>(import.meta.filename, mode, env);
   const { url } = server.hello;
-  const sockets = await Promise.all(
+  let track_id = 'echo';
+  if (mode === 'ours') {
+    const response = await fetch(`${url}/api/v1/library/tracks`, { headers: { authorization: `Bearer ${tokens[0]}` } });
+    track_id = ((await response.json()) as { items: { id: string }[] }).items[0]?.id ?? '';
+  }
+  const lanes = await Promise.all(
     tokens.map(async (token) => {
       const socket = io(url, { transports: ['websocket'], auth: { token }, forceNew: true, reconnection: false });
       await new Promise<void>((resolve, reject) => {
         socket.once('connect', resolve);
         socket.once('connect_error', reject);
       });
-      return socket;
+      const started = (await socket.timeout(10_000).emitWithAck('listen:start', { track_id, source: 'api' })) as {
+        data: { session_id: string };
+      };
+      return { socket, session_id: started.data.session_id, seq: 0 };
     }),
   );
-  let track_id = 'echo';
-  if (mode === 'ours') {
-    const response = await fetch(`${url}/api/v1/library/tracks`, { headers: { authorization: `Bearer ${tokens[0]}` } });
-    track_id = ((await response.json()) as { items: { id: string }[] }).items[0]?.id ?? '';
-  }
-  await drive(sockets, track_id, WARM_UP);
+  return { server, lanes };
+}
+
+interface Round {
+  perSecond: number;
+  medianMs: number;
+  cpuMicros: number;
+}
+
+async function runRound({ server, lanes }: Side): Promise<Round> {
+  const latencies: number[] = [];
+  let left = REPORTS;
   const beforeMicros = await server.cpuMicros();
   const startedMs = performance.now();
-  const latencies = await drive(sockets, track_id, REPORTS);
+  const run = async (lane: Lane) => {
+    while (left-- > 0) {
+      const seq = ++lane.seq;
+      const sentMs = performance.now();
+      const report = { session_id: lane.session_id, seq, position_ms: seq * 5, state: 'playing' };
+      const answer = (await lane.socket.timeout(10_000).emitWithAck('listen:progress', report)) as { ok: boolean };
+      if (!answer.ok) throw new Error(`a report was refused: ${JSON.stringify(answer)}`);
+      latencies.push(performance.now() - sentMs);
+    }
+  };
+  await Promise.all(lanes.flatMap((lane) => Array.from({ length: IN_FLIGHT }, () => run(lane))));
   const tookMs = performance.now() - startedMs;
-  const afterMicros = await server.cpuMicros();
-  for (const socket of sockets) socket.disconnect();
-  await server.kill();
+  const usedMicros = (await server.cpuMicros()) - beforeMicros;
   latencies.sort((a, b) => a - b);
   return {
     perSecond: latencies.length / (tookMs / 1000),
     medianMs: latencies[Math.floor(latencies.length / 2)] ?? Number.NaN,
-    cpuMicros: (afterMicros - beforeMicros) / latencies.length,
+    cpuMicros: usedMicros / latencies.length,
   };
 }
+
+/** The least disturbed of its rounds. */
+const best = (rounds: readonly Round[]): Round => rounds.reduce((a, b) => (b.cpuMicros < a.cpuMicros ? b : a));
 
 async function compare(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'bench-gateway-'));
@@ -123,9 +126,10 @@ async function compare(): Promise<void> {
   makeLibrary(music, { 'one.wav': { title: 'One', artist: 'Bench', album: 'Bench', seconds: 1 } });
   const issuer = await startIssuer();
   try {
+    const exp = Math.floor(Date.now() / 1000) + 3600;
     const tokens = await Promise.all(
       Array.from({ length: CLIENTS }, (_, i) =>
-        issuer.issueAccessToken({ sub: `bench-${i}`, username: `bench-${i}`, roles: ['user'] }),
+        issuer.issueAccessToken({ sub: `bench-${i}`, username: `bench-${i}`, roles: ['user'] }, { exp }),
       ),
     );
     const settings = {
@@ -137,9 +141,22 @@ async function compare(): Promise<void> {
       OIDC_CLIENT_SECRET: issuer.clientSecret,
       OIDC_AUDIENCE: issuer.audience,
     };
-    const echo = await measure('echo', {}, tokens);
-    const ours = await measure('ours', settings, tokens);
-    const round = (n: number) => Math.round(n * 10) / 10;
+    const sides = { echo: await openSide('echo', {}, tokens), ours: await openSide('ours', settings, tokens) };
+    const rounds = { echo: [] as Round[], ours: [] as Round[] };
+    for (let i = 0; i <= ROUNDS; i++) {
+      for (const name of ['echo', 'ours'] as const) {
+        const round = await runRound(sides[name]);
+        // The first warms up.
+        if (i > 0) rounds[name].push(round);
+      }
+    }
+    for (const { server, lanes } of Object.values(sides)) {
+      for (const { socket } of lanes) socket.disconnect();
+      await server.kill();
+    }
+    const echo = best(rounds.echo);
+    const ours = best(rounds.ours);
+    const round = (n: number) => Math.round(n * 100) / 100;
     const figures = [
       { name: 'listen:progress on disk and acknowledged', value: Math.round(ours.perSecond), unit: '/s' },
       { name: 'bare Socket.IO echo', value: Math.round(echo.perSecond), unit: '/s' },
@@ -151,8 +168,9 @@ async function compare(): Promise<void> {
         name: 'listen:progress against bare echo, processor time',
         value: round(ours.cpuMicros / echo.cpuMicros),
         unit: '×',
+        must: 2,
+        direction: 'max',
       },
-      { name: 'bare echo against listen:progress, rate', value: round(echo.perSecond / ours.perSecond), unit: '×' },
     ];
     for (const figure of figures) console.log(JSON.stringify(figure));
   } finally {

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { migrateSqliteFile } from '#db/migrate.ts';
 import { openSqliteDatabase } from '#db/open.ts';
 import { createEventBus } from '#domain/events.ts';
+import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { makeFlac, makePng, makeWav } from '#server/demo/music.ts';
 import { newIds } from '#server/ids.ts';
@@ -45,6 +46,7 @@ const database = openSqliteDatabase<Schema>(file);
 const ctx: Ctx = {
   db: database.db,
   write: (fn) => database.write(fn),
+  writeUnit: (statements) => database.writeUnit(statements),
   dialect: database.dialect,
   clock: { nowMs: () => Date.now() },
   ids: newIds,
@@ -52,6 +54,7 @@ const ctx: Ctx = {
   events: createEventBus((error) => console.error(error)),
   files: { musicDirs: [music], dataDir: path.join(folder, 'data') },
   secrets: openSecretBox({ secretKeys: null, dataDir: path.join(folder, 'data') }),
+  playbacks: createPlaybacks(),
   playlistDocs: { transact: () => Promise.reject(new Error('a scan edits no playlist')) },
 };
 const scanner = createScanner(ctx);

@@ -1,4 +1,10 @@
-import { listenCompleteEvent, listenProgressEvent, listenStartEvent, listeningUpdate } from './listens.ts';
+import {
+  listenBatchEvent,
+  listenCompleteEvent,
+  listenProgressEvent,
+  listenStartEvent,
+  listeningUpdate,
+} from './listens.ts';
 import { playlistChanged } from './playlists.ts';
 import { authRefresh, clockSync, presenceSet, presenceUpdate, sessionEnded } from './presence.ts';
 import { userUnwatch, userWatch } from './social.ts';
@@ -11,6 +17,7 @@ export const REQUESTS = [
   listenStartEvent,
   listenProgressEvent,
   listenCompleteEvent,
+  listenBatchEvent,
   presenceSet,
   clockSync,
   authRefresh,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineEndpoint } from './endpoint.ts';
 import { defineNotice, defineRequest } from './event.ts';
 import { Track } from './library.ts';
+import type { Problem } from './problems.ts';
 import { EpochMs, EpochSeconds, Id, PageQuery, PositionMs, page } from './primitives.ts';
 
 export const ListenSource = z.enum(['web', 'mobile', 'api']);
@@ -137,6 +138,35 @@ export const listenCompleteEvent = defineRequest({
   scope: 'listen:write',
   payload: CompleteListen,
   reply: ListenProgress,
+});
+
+/** Events a batch may hold, and how large it may be as JSON: less than one message of the gateway. */
+export const BATCH_EVENTS_MAX = 100;
+export const BATCH_BYTES_MAX = 48 * 1024;
+export const ListenBatch = z.strictObject({
+  sent_at_ms: EpochMs,
+  /** Each is parsed for itself, so that one that is wrong refuses no other. */
+  events: z.array(z.looseObject({ event: z.string() })).max(BATCH_EVENTS_MAX),
+});
+/** What each event of a batch may be, by its name; `sent_at_ms` is the batch's. */
+export const BATCH_EVENTS = {
+  'listen:start': StartListen,
+  'listen:progress': ReportProgress,
+  'listen:complete': CompleteListen,
+} as const;
+export const listenBatchEvent = defineRequest({
+  name: 'listen:batch',
+  access: 'guest',
+  scope: 'listen:write',
+  payload: ListenBatch,
+  reply: z.object({
+    results: z.array(
+      z.discriminatedUnion('ok', [
+        z.object({ ok: z.literal(true), data: z.union([ListenProgress, ListenSession]) }),
+        z.object({ ok: z.literal(false), problem: z.custom<Problem>() }),
+      ]),
+    ),
+  }),
 });
 
 /** What a listener who lets me see it is hearing: the latest value, at most one a second a person. */

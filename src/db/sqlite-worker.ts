@@ -9,9 +9,23 @@ import { openSqlite } from './sqlite-open.ts';
 /** A step of a group: `begin … savepoint, query*, release|rollback … commit`. */
 export type WriterStep =
   | { op: 'begin' | 'savepoint' | 'release' | 'rollback' | 'commit' | 'close' }
-  | { op: 'query'; sql: string; parameters: readonly unknown[] };
+  | { op: 'query'; sql: string; parameters: readonly unknown[] }
+  /** A group of its own, from `begin` to `commit`: units whose statements are all known. */
+  | { op: 'units'; group: WriterGroup | string };
+/** As JSON where no value is bytes: structured cloning of many small arrays takes ten times as long. */
+export interface WriterGroup {
+  sqls: readonly string[];
+  units: readonly WriterUnit[];
+}
+/** A unit's statements, one after another: which of `sqls`, its parameters, and whether it must change a row. */
+export type WriterUnit = readonly (number | readonly unknown[] | boolean)[];
+/** Of one unit: whether it was taken, or the error that undid it alone. */
+export type WriterOutcome = boolean | { message: string; code: string };
 export type WriterAnswer =
-  { id: number; rows: unknown[]; changes: number } | { id: number; error: { message: string; code: string } };
+  | { id: number; rows: unknown[]; changes: number }
+  /** `null`: every unit was taken. */
+  | { id: number; outcomes: WriterOutcome[] | null }
+  | { id: number; error: { message: string; code: string } };
 
 if (parentPort === null) throw new Error('sqlite-worker.ts runs as a worker thread only');
 const port = parentPort;
@@ -31,7 +45,53 @@ function toBindable(value: unknown): unknown {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
 }
 
-function run(step: WriterStep): { rows: unknown[]; changes: number } {
+function describe(error: unknown): { message: string; code: string } {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  return { message: error instanceof Error ? error.message : String(error), code };
+}
+
+function changesOf(sql: string, parameters: readonly unknown[]): number {
+  const statement = prepare(sql);
+  const bound = parameters.map(toBindable);
+  return statement.reader ? statement.all(bound).length : statement.run(bound).changes;
+}
+
+/** @throws Error when the whole group is lost; one unit's own failure is its outcome */
+function runUnit(sqls: readonly string[], unit: WriterUnit): WriterOutcome {
+  // One statement is whole or not at all by itself.
+  const isAlone = unit.length === 3;
+  if (!isAlone) savepoint.run();
+  let outcome: WriterOutcome = true;
+  try {
+    for (let i = 0; i < unit.length && outcome === true; i += 3) {
+      const changes = changesOf(sqls[unit[i] as number] ?? '', unit[i + 1] as readonly unknown[]);
+      if (unit[i + 2] === true && changes === 0) outcome = false;
+    }
+  } catch (error) {
+    // A full disk or an I/O error has undone everything, not this unit alone.
+    if (!db.inTransaction) throw error;
+    outcome = describe(error);
+  }
+  if (!isAlone) {
+    if (outcome !== true) undo.run();
+    release.run();
+  }
+  return outcome;
+}
+
+function runUnits({ sqls, units }: WriterGroup): WriterOutcome[] | null {
+  begin.run();
+  try {
+    const outcomes = units.map((unit) => runUnit(sqls, unit));
+    commit.run();
+    return outcomes.every((outcome) => outcome === true) ? null : outcomes;
+  } catch (error) {
+    if (db.inTransaction) db.exec('rollback');
+    throw error;
+  }
+}
+
+function run(step: Exclude<WriterStep, { op: 'units' }>): { rows: unknown[]; changes: number } {
   const nothing = { rows: [], changes: 0 };
   if (step.op === 'close') {
     db.close();
@@ -79,17 +139,19 @@ function run(step: WriterStep): { rows: unknown[]; changes: number } {
 
 port.on('message', ({ id, step }: { id: number; step: WriterStep }) => {
   try {
+    if (step.op === 'units') {
+      const group = typeof step.group === 'string' ? (JSON.parse(step.group) as WriterGroup) : step.group;
+      port.postMessage({ id, outcomes: runUnits(group) } satisfies WriterAnswer);
+      return;
+    }
     port.postMessage({ id, ...run(step) } satisfies WriterAnswer);
   } catch (error) {
     // A failed begin, or an error after which SQLite has rolled everything back (full disk, I/O), ends the whole group:
     // later steps must not run outside a transaction.
-    const endsGroup = step.op === 'query' ? !db.inTransaction : step.op !== 'commit' && step.op !== 'close';
+    const endsGroup =
+      step.op === 'query' ? !db.inTransaction : step.op !== 'commit' && step.op !== 'close' && step.op !== 'units';
     if (error instanceof Error && endsGroup) broken ??= error;
-    const code = error instanceof Database.SqliteError ? error.code : '';
-    port.postMessage({
-      id,
-      error: { message: error instanceof Error ? error.message : String(error), code },
-    } satisfies WriterAnswer);
+    port.postMessage({ id, error: describe(error) } satisfies WriterAnswer);
   }
   if (step.op === 'close') port.close();
 });

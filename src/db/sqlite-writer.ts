@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
-import type { WriterAnswer, WriterStep } from './sqlite-worker.ts';
+import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
+import type { UnitOutcome, UnitStatement } from './unit.ts';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
 
 /** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
@@ -16,10 +17,18 @@ interface Group {
 
 type StepAnswer = { rows: unknown[]; changes: number };
 
+interface PendingUnit {
+  statements: readonly UnitStatement[];
+  resolve(outcome: UnitOutcome): void;
+  reject(error: Error): void;
+}
+
 /** The writing side of a SQLite database: transactions run one after another, and are committed in groups. */
 export interface SqliteWriter<S> {
   /** Runs `fn` in a transaction; resolves once the group it went into is on disk, rejects if that failed. */
   write<T>(fn: (trx: Transaction<S>) => Promise<T>): Promise<T>;
+  /** One unit of work in one message; those that come while others are on their way to the disk go together. */
+  writeUnit(statements: readonly UnitStatement[]): Promise<UnitOutcome>;
   close(): Promise<void>;
 }
 
@@ -38,8 +47,8 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     const asked = waiting.get(answer.id);
     waiting.delete(answer.id);
     if (asked === undefined) return;
-    if ('error' in answer) asked.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
-    else asked.resolve(answer);
+    if ('error' in answer) asked.reject(toError(answer.error));
+    else asked.resolve('outcomes' in answer ? { rows: answer.outcomes ?? [], changes: 0 } : answer);
   });
   const fail = (error: Error) => {
     dead = error;
@@ -141,6 +150,42 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     destroy: end,
   };
 
+  let units: PendingUnit[] = [];
+  let areUnitsOnTheirWay = false;
+
+  /** Sends what has come together, once the units before it are on disk: the slower the disk, the larger the groups. */
+  async function sendUnits(): Promise<void> {
+    areUnitsOnTheirWay = true;
+    try {
+      while (units.length > 0) {
+        // Its own turn: in the middle of a transaction it would be undone with it.
+        await driver.acquireConnection();
+        commitGroup();
+        const sending = units;
+        units = [];
+        const answer = tell(toStep(sending));
+        await driver.releaseConnection(connection);
+        await settle(sending, answer);
+      }
+    } finally {
+      areUnitsOnTheirWay = false;
+    }
+  }
+
+  async function settle(sent: readonly PendingUnit[], answer: Promise<StepAnswer>): Promise<void> {
+    try {
+      const outcomes = (await answer).rows as WriterOutcome[];
+      for (const [i, unit] of sent.entries()) {
+        // None at all: every one was taken.
+        const outcome = outcomes.length === 0 ? true : (outcomes[i] ?? false);
+        if (typeof outcome === 'boolean') unit.resolve(outcome);
+        else unit.reject(toError(outcome));
+      }
+    } catch (error) {
+      for (const unit of sent) unit.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   const kysely = new Kysely<S>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -162,10 +207,36 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       await (joined as Group | null)?.done;
       return result;
     },
+    writeUnit(statements) {
+      return new Promise((resolve, reject) => {
+        units.push({ statements, resolve, reject });
+        if (!areUnitsOnTheirWay) void sendUnits();
+      });
+    },
     async close() {
       await kysely.destroy();
       // Kysely leaves alone a driver it never used, and the worker with it.
       if (dead === null) await end();
     },
   };
+}
+
+function toError({ message, code }: { message: string; code: string }): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+/** Each text of SQL once, however many units use it: taking it over to the worker costs more than running it. */
+function toStep(pending: readonly PendingUnit[]): WriterStep {
+  const numbers = new Map<string, number>();
+  let hasBytes = false;
+  const units = pending.map(({ statements }) =>
+    statements.flatMap(({ sql, parameters, mustChange = false }) => {
+      const number = numbers.get(sql) ?? numbers.size;
+      numbers.set(sql, number);
+      hasBytes ||= parameters.some((parameter) => typeof parameter === 'object' && parameter !== null);
+      return [number, parameters, mustChange] as const;
+    }),
+  );
+  const group: WriterGroup = { sqls: [...numbers.keys()], units };
+  return { op: 'units', group: hasBytes ? group : JSON.stringify(group) };
 }

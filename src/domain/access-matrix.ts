@@ -221,6 +221,8 @@ export const RULES = {
   'social.unfollow': LET_GO,
   'user:watch': PERSON,
   'user:unwatch': LET_GO,
+  // Each of its events is weighed as if it had come alone.
+  'listen:batch': NOTHING,
   'presence:set': NOTHING,
   'clock:sync': NOTHING,
 } as const satisfies Record<OperationName, Rule>;

@@ -1,8 +1,10 @@
 import type { Role } from '#contract/accounts.ts';
 import type { Scope } from '#contract/security.ts';
 import type { SqlDialect } from '#db/dialect.ts';
+import type { UnitStatement } from '#db/unit.ts';
 import type { Schema } from './database.ts';
 import type { DomainEvent, EventBus } from './events.ts';
+import type { Playbacks } from './listens/playbacks.ts';
 import type { Clock, Files, Ids, Log, PlaylistDocs, SecretBox } from './ports.ts';
 import type { Kysely, Transaction } from 'kysely';
 
@@ -11,6 +13,8 @@ export interface Ctx {
   /** Reads only; writes go through `inTransaction`. */
   db: Kysely<Schema>;
   write<T>(fn: (trx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  /** One unit of work whose statements are all known beforehand; false when a `mustChange` one changed nothing. */
+  writeUnit(statements: readonly UnitStatement[]): Promise<boolean>;
   dialect: SqlDialect;
   clock: Clock;
   ids: Ids;
@@ -19,6 +23,8 @@ export interface Ctx {
   files: Files;
   secrets: SecretBox;
   playlistDocs: PlaylistDocs;
+  /** The listening sessions under way in this process. */
+  playbacks: Playbacks;
 }
 
 /** What a rule may touch inside a transaction: the database and the means to say what happened. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { migrate, migrateSqliteFile } from '#db/migrate.ts';
 import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.ts';
 import { createEventBus } from '#domain/events.ts';
+import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { createAudiences } from '#rooms/audience.ts';
 import { createConnections } from '#rooms/connections.ts';
@@ -128,6 +129,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),
+    writeUnit: (statements) => database.writeUnit(statements),
     dialect: database.dialect,
     clock: options.clock ?? systemClock,
     ids: options.ids ?? newIds,
@@ -136,6 +138,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     files: { musicDirs: config.musicDirs, dataDir: config.dataDir },
     secrets: openSecretBox(config),
     playlistDocs: rooms,
+    playbacks: createPlaybacks(),
   };
   const scanner = createScanner(ctx);
   const store = config.redisUrl === null ? null : await openSharedStore(config.redisUrl, log);

@@ -150,6 +150,7 @@ const TRIALS: { readonly [Name in OperationName]?: Trial } = {
   'playlists.ticket': { keeps: true },
   'users.search': { call: (_thing, { owner }) => ({ query: `q=${owner.username}` }) },
   'users.get': { thing: ({ owner }) => owner.username },
+  'listen:batch': { call: bodyOf({ sent_at_ms: 1, events: [] }) },
   'presence:set': { call: bodyOf({ status: 'away' }) },
   'clock:sync': { call: bodyOf({ t0_ms: 1 }) },
   'user:watch': { call: (user_id) => ({ body: { user_id } }) },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createEventBus } from '#domain/events.ts';
+import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { newIds } from '#server/ids.ts';
 import { openSecretBox } from '#server/secrets.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
@@ -22,6 +23,7 @@ export function testCtx(database: TestDatabase, files?: Partial<Ctx['files']>): 
   return {
     db: database.db,
     write: (fn) => database.write(fn),
+    writeUnit: (statements) => database.writeUnit(statements),
     dialect: database.dialect,
     clock: {
       nowMs: () => nowMs,
@@ -40,6 +42,7 @@ export function testCtx(database: TestDatabase, files?: Partial<Ctx['files']>): 
     happened,
     files: { musicDirs: [], dataDir: '', ...files },
     secrets: openSecretBox({ secretKeys: `test:${randomBytes(32).toString('base64')}`, dataDir: '' }),
+    playbacks: createPlaybacks(),
     playlistDocs: {
       transact: async () => {
         throw new Error('this test has no rooms');

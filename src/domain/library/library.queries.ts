@@ -128,6 +128,20 @@ export async function existingTrackIds(db: Db, ids: Iterable<string>): Promise<S
   return found;
 }
 
+/** Of these tracks the ones the library ever had, with their lengths in seconds (null: unknown). */
+export async function trackLengths(
+  db: Db,
+  ids: readonly string[],
+): Promise<Map<string, { id: string; duration: number | null }>> {
+  const found = new Map<string, { id: string; duration: number | null }>();
+  for (let i = 0; i < ids.length; i += IDS_AT_ONCE) {
+    const some = ids.slice(i, i + IDS_AT_ONCE);
+    const rows = await db.selectFrom('tracks').select(['id', 'duration']).where('id', 'in', some).execute();
+    for (const row of rows) found.set(row.id, row);
+  }
+  return found;
+}
+
 /** The track at a path relative to its root, by exact match; one whose file is there before one whose file is gone. */
 export async function findTrackByPath(db: Db, track_path: string): Promise<Track | null> {
   // No file system has NUL in a name, and PostgreSQL refuses it.

@@ -1,6 +1,8 @@
+import { statementOf } from '#db/unit.ts';
 import type { Schema } from '../database.ts';
 import type { ListeningSessionsTable } from './listens.table.ts';
-import type { Insertable, Kysely, Selectable, Transaction } from 'kysely';
+import type { UnitStatement } from '#db/unit.ts';
+import type { Kysely, Selectable } from 'kysely';
 
 /** A session with what its rules need of the track. */
 export type SessionRow = Selectable<ListeningSessionsTable> & { track_duration: number | null };
@@ -34,29 +36,112 @@ export function findByClientSession(
   return selectSession(db, user_id).where('client_session_id', '=', client_session_id).executeTakeFirst();
 }
 
-/** @returns false when the same client session was there before. */
-export async function insertSession(
-  trx: Transaction<Schema>,
-  session: Insertable<ListeningSessionsTable>,
-): Promise<boolean> {
-  const inserted = await trx
-    .insertInto('listening_sessions')
-    .values(session)
-    .onConflict((conflict) => conflict.columns(['user_id', 'client_session_id']).doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  return inserted !== undefined;
+/** What a report changes of its session; it is refused when the session is not where `builds_on_seq` left it. */
+type Progress = Pick<
+  ListeningSessionsTable,
+  | 'id'
+  | 'user_id'
+  | 'last_seq'
+  | 'position_ms'
+  | 'reported_at_ms'
+  | 'state'
+  | 'rate'
+  | 'spans_json'
+  | 'duration_played'
+  | 'completed'
+  | 'ended_at'
+> & { builds_on_seq: number };
+
+const statements = new WeakMap<
+  Kysely<Schema>,
+  {
+    progress: (input: Progress) => UnitStatement;
+    count: (input: Pick<ListeningSessionsTable, 'id' | 'user_id'>) => UnitStatement;
+    insert: (input: ListeningSessionsTable) => UnitStatement;
+  }
+>();
+
+/** The statements of this file's units, compiled once a database. */
+function statementsOf(db: Kysely<Schema>) {
+  const known = statements.get(db);
+  if (known !== undefined) return known;
+  const made = {
+    progress: statementOf<Progress>(
+      (at) =>
+        db
+          .updateTable('listening_sessions')
+          .set({
+            last_seq: at.last_seq,
+            position_ms: at.position_ms,
+            reported_at_ms: at.reported_at_ms,
+            state: at.state,
+            rate: at.rate,
+            spans_json: at.spans_json,
+            duration_played: at.duration_played,
+            completed: at.completed,
+            ended_at: at.ended_at,
+          })
+          .where('id', '=', at.id)
+          .where('user_id', '=', at.user_id)
+          .where('last_seq', '=', at.builds_on_seq),
+      { mustChange: true },
+    ),
+    // Apart, because `counted` is in an index: naming it in every report would have the index written every time.
+    count: statementOf<Pick<ListeningSessionsTable, 'id' | 'user_id'>>((at) =>
+      db
+        .updateTable('listening_sessions')
+        .set({ counted: 1 })
+        .where('id', '=', at.id)
+        .where('user_id', '=', at.user_id),
+    ),
+    insert: statementOf<ListeningSessionsTable>(
+      (at) =>
+        db
+          .insertInto('listening_sessions')
+          .values({
+            id: at.id,
+            user_id: at.user_id,
+            track_id: at.track_id,
+            client_session_id: at.client_session_id,
+            started_at: at.started_at,
+            ended_at: at.ended_at,
+            duration_played: at.duration_played,
+            completed: at.completed,
+            counted: at.counted,
+            source: at.source,
+            client_info_json: at.client_info_json,
+            last_seq: at.last_seq,
+            position_ms: at.position_ms,
+            reported_at_ms: at.reported_at_ms,
+            state: at.state,
+            rate: at.rate,
+            spans_json: at.spans_json,
+          })
+          .onConflict((conflict) => conflict.columns(['user_id', 'client_session_id']).doNothing()),
+      { mustChange: true },
+    ),
+  };
+  statements.set(db, made);
+  return made;
 }
 
-export async function updateSession(
-  trx: Transaction<Schema>,
+/** Moves a session on, from the report it builds on. */
+export function progressStatement(db: Kysely<Schema>, progress: Progress): UnitStatement {
+  return statementsOf(db).progress(progress);
+}
+
+/** Makes a session a listen. */
+export function countStatement(
+  db: Kysely<Schema>,
   session: Pick<ListeningSessionsTable, 'id' | 'user_id'>,
-  changes: Partial<Insertable<ListeningSessionsTable>>,
-): Promise<void> {
-  await trx
-    .updateTable('listening_sessions')
-    .set(changes)
-    .where('id', '=', session.id)
-    .where('user_id', '=', session.user_id)
-    .execute();
+): UnitStatement {
+  return statementsOf(db).count(session);
+}
+
+/** Opens a session, unless the same client session is there already. */
+export function insertStatement(
+  db: Kysely<Schema>,
+  session: Omit<ListeningSessionsTable, 'scrobbled_listenbrainz'>,
+): UnitStatement {
+  return statementsOf(db).insert(session as ListeningSessionsTable);
 }

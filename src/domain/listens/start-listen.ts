@@ -1,10 +1,12 @@
-import { existingTrackIds, findTrackByPath } from '../library/library.queries.ts';
+import { findTrackByPath, trackLengths } from '../library/library.queries.ts';
 import { DomainError, notFound } from '../errors.ts';
-import { inTransaction } from '../unit-of-work.ts';
+import { toStorageError } from '../unit-of-work.ts';
+import { findPlayback } from './take-report.ts';
 import { toServerTime } from './listens.rules.ts';
-import { findByClientSession, insertSession } from './listens.repository.ts';
+import { findByClientSession, insertStatement } from './listens.repository.ts';
 import type { ListenSession, StartListen } from '#contract/listens.ts';
 import type { Actor, Ctx } from '../context.ts';
+import type { LivePlayback } from './playbacks.ts';
 import type { z } from 'zod';
 
 /**
@@ -16,21 +18,63 @@ export async function startListen(
   actor: Actor,
   input: z.output<typeof StartListen>,
 ): Promise<z.input<typeof ListenSession>> {
-  const track_id = input.track_id ?? (await findTrackByPath(ctx.db, input.track_path ?? ''))?.id;
-  if (track_id === undefined || !(await existingTrackIds(ctx.db, [track_id])).has(track_id)) throw notFound('track');
-  const nowMs = ctx.clock.nowMs();
-  const atMs = toServerTime(nowMs, input);
+  return (await prepareStart(ctx, actor, input))();
+}
+
+/**
+ * Looks up what a start needs. What it answers begins the session at once in memory, so that reports can follow, and
+ * resolves once it is on disk.
+ * @throws DomainError not_found, unprocessable
+ */
+export async function prepareStart(
+  ctx: Ctx,
+  actor: Actor,
+  input: z.output<typeof StartListen>,
+): Promise<() => Promise<z.input<typeof ListenSession>>> {
+  const track = await findTrack(ctx.db, input);
+  if (track === undefined) throw notFound('track');
+  const atMs = toServerTime(ctx.clock.nowMs(), input);
   if (atMs === null) throw new DomainError('unprocessable', 'That start lies in the future.');
   const session_id = ctx.ids.id();
   // A guest's reports are accepted, shown to nobody and not stored (contract §2).
-  if (actor.role === 'guest') return { session_id: input.client_session_id ?? session_id };
+  if (actor.role === 'guest') return async () => ({ session_id: input.client_session_id ?? session_id });
+  // A start that is repeated after its session has ended.
+  if (input.client_session_id !== undefined) await findPlayback(ctx, actor.user_id, input.client_session_id);
+  return () => begin(ctx, actor, { input, track, atMs, session_id });
+}
 
-  return inTransaction(ctx, async (tx) => {
-    const isNew = await insertSession(tx.trx, {
+async function begin(
+  ctx: Ctx,
+  actor: Actor,
+  {
+    input,
+    track,
+    atMs,
+    session_id,
+  }: {
+    input: z.output<typeof StartListen>;
+    track: { id: string; duration: number | null };
+    atMs: number;
+    session_id: string;
+  },
+): Promise<z.input<typeof ListenSession>> {
+  const { user_id } = actor;
+  const client_session_id = input.client_session_id ?? null;
+  const known = client_session_id === null ? undefined : ctx.playbacks.find(user_id, client_session_id);
+  if (known !== undefined) {
+    // The same start again, perhaps before the first is on disk; if that fails, the second begins anew.
+    const isStored = await known.stored.then(
+      () => true,
+      () => false,
+    );
+    if (isStored) return { session_id: known.session_id };
+  }
+  const stored = ctx.writeUnit([
+    insertStatement(ctx.db, {
       id: session_id,
-      user_id: actor.user_id,
-      track_id,
-      client_session_id: input.client_session_id ?? null,
+      user_id,
+      track_id: track.id,
+      client_session_id,
       started_at: Math.floor(atMs / 1000),
       ended_at: null,
       duration_played: 0,
@@ -44,26 +88,66 @@ export async function startListen(
       state: 'playing',
       rate: 1,
       spans_json: '[]',
-    });
-    if (!isNew && input.client_session_id !== undefined) {
-      const known = await findByClientSession(tx.trx, actor.user_id, input.client_session_id);
-      if (known === undefined) throw notFound('listening session');
-      return { session_id: known.id };
-    }
-    tx.publish({
-      name: 'listen.progressed',
-      payload: {
-        user_id: actor.user_id,
-        username: actor.username,
-        session_id,
-        track_id,
-        track_duration: null,
-        position_ms: input.position_ms,
-        at_ms: atMs,
-        rate: 1,
-        state: 'playing',
-      },
-    });
-    return { session_id };
+    }),
+  ]);
+  const live: LivePlayback = {
+    session_id,
+    client_session_id,
+    user_id,
+    track_id: track.id,
+    track_duration: track.duration,
+    counted: false,
+    playback: {
+      last_seq: -1,
+      position_ms: input.position_ms,
+      reported_at_ms: atMs,
+      state: 'playing',
+      rate: 1,
+      spans: [],
+      played_ms: 0,
+    },
+    stored: stored.then((isStored) => {
+      if (!isStored) throw new Error('not stored');
+    }),
+  };
+  // Whoever reports on it looks at it; nobody may.
+  live.stored.catch(() => undefined);
+  ctx.playbacks.keep(live);
+  let isNew: boolean;
+  try {
+    isNew = await stored;
+  } catch (error) {
+    ctx.playbacks.forget(live);
+    throw toStorageError(ctx, error);
+  }
+  if (!isNew) {
+    ctx.playbacks.forget(live);
+    const row = await findByClientSession(ctx.db, user_id, client_session_id ?? '');
+    if (row === undefined) throw notFound('listening session');
+    return { session_id: row.id };
+  }
+  await ctx.events.publish({
+    name: 'listen.progressed',
+    payload: {
+      user_id,
+      username: actor.username,
+      session_id,
+      track_id: track.id,
+      track_duration: track.duration,
+      position_ms: input.position_ms,
+      at_ms: atMs,
+      rate: 1,
+      state: 'playing',
+    },
   });
+  return { session_id };
+}
+
+/** The track a start names, if the library ever had it. */
+async function findTrack(
+  db: Ctx['db'],
+  { track_id, track_path }: Pick<z.output<typeof StartListen>, 'track_id' | 'track_path'>,
+): Promise<{ id: string; duration: number | null } | undefined> {
+  if (track_id === undefined) return (await findTrackByPath(db, track_path ?? '')) ?? undefined;
+  return (await trackLengths(db, [track_id])).get(track_id);
 }

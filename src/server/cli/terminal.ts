@@ -1,6 +1,7 @@
 /** What the operator's verbs share: words in, words out, and the server's context without its doors. */
 import { mkdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createEventBus } from '#domain/events.ts';
 import { newIds } from '../ids.ts';
 import { openSecretBox } from '../secrets.ts';
@@ -40,6 +41,7 @@ export async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>)
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),
+    writeUnit: (statements) => database.writeUnit(statements),
     dialect: database.dialect,
     clock: { nowMs: () => Date.now() },
     ids: newIds,
@@ -47,6 +49,7 @@ export async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>)
     events: createEventBus((error, name) => terminalLog.error(name, {}, error)),
     files: { musicDirs: config.musicDirs, dataDir: config.dataDir },
     secrets: openSecretBox(config),
+    playbacks: createPlaybacks(),
     playlistDocs: {
       transact: () => Promise.reject(new RefusedError('Playlists are edited through a running server only.')),
     },

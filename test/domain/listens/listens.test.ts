@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ReportProgress, StartListen } from '#contract/listens.ts';
+import { CompleteListen, ReportProgress, StartListen } from '#contract/listens.ts';
 import { explainSession, history } from '#domain/listens/listens.queries.ts';
 import { completeListen, reportProgress } from '#domain/listens/report-progress.ts';
 import { startListen } from '#domain/listens/start-listen.ts';
+import { submitBatch } from '#domain/listens/submit-batch.ts';
+import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { person, testCtx } from '../../support/ctx.ts';
 import { DIALECTS } from '../../support/dialects.ts';
 import { putTracks } from '../../support/room.ts';
 import type { Actor } from '#domain/context.ts';
 import type { TestCtx } from '../../support/ctx.ts';
 import type { TestDatabase } from '../../support/dialects.ts';
+import type { BatchEvent } from '#domain/listens/submit-batch.ts';
 
 describe.each(DIALECTS)('listening on $name', (dialect) => {
   let database: TestDatabase;
@@ -210,6 +213,64 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
     expect(seen).toHaveLength(25);
     expect(new Set(seen).size).toBe(25);
     expect(times).toEqual([...times].sort((a, b) => b - a));
+  });
+
+  test('[LP12] a batch is taken in order, one result each; sent again it changes nothing and answers the same', async () => {
+    const client_session_id = crypto.randomUUID();
+    const now = ctx.clock.nowMs();
+    const at = (ms: number) => ({ occurred_at_ms: now - 300_000 + ms, sent_at_ms: now });
+    const progress = (seq: number, ms: number): BatchEvent => ({
+      event: 'listen:progress',
+      input: ReportProgress.parse({
+        session_id: client_session_id,
+        seq,
+        position_ms: ms,
+        state: 'playing',
+        ...at(ms),
+      }),
+    });
+    const events: (BatchEvent | Error)[] = [
+      {
+        event: 'listen:start',
+        input: StartListen.parse({ track_id, source: 'mobile', client_session_id, ...at(0) }),
+      },
+      ...Array.from({ length: 20 }, (_, i) => progress(i + 1, (i + 1) * 5_000)),
+      new Error('was none'),
+      progress(99, 101_000),
+      { event: 'listen:complete', input: CompleteListen.parse({ session_id: 'A'.repeat(22), seq: 1, position_ms: 1 }) },
+      {
+        event: 'listen:complete',
+        input: CompleteListen.parse({ session_id: client_session_id, seq: 100, position_ms: 105_000, ...at(105_000) }),
+      },
+    ];
+    const first = await submitBatch(ctx, ana, events);
+    expect(first.map((one) => one.status)).toEqual([
+      ...Array<string>(21).fill('fulfilled'),
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    const [row] = await rows();
+    expect(row).toMatchObject({ duration_played: 100, last_seq: 100, state: 'stopped', client_session_id });
+    ctx.clock.advance(7 * 24 * 3_600_000);
+    const again = await submitBatch(ctx, ana, events);
+    expect(again.map((one) => one.status)).toEqual(first.map((one) => one.status));
+    expect(again[0]).toEqual(first[0]);
+    expect(again.at(-1)).toEqual(first.at(-1));
+    expect(await rows()).toEqual([row]);
+  });
+
+  test('[LP13] two processes that report on one session lose and double nothing', async () => {
+    const elsewhere: TestCtx = { ...ctx, playbacks: createPlaybacks() };
+    const { session_id } = await start();
+    await Promise.all(
+      Array.from({ length: 40 }, async (_, i) => {
+        const input = ReportProgress.parse({ session_id, seq: i, position_ms: i, state: 'paused' });
+        await reportProgress(i % 2 === 0 ? ctx : elsewhere, ana, input);
+      }),
+    );
+    expect(await rows()).toMatchObject([{ last_seq: 39 }]);
   });
 
   test('[LP3] reports at once, in any order, end as the highest seq', async () => {

@@ -1,40 +1,27 @@
+import { addressOf } from '../../lib/api.ts';
 import { gateway } from '../../lib/gateway.svelte.ts';
 import { i18n } from '../../lib/i18n.svelte.ts';
 import { asProblem } from '../../lib/problem.ts';
 import { problemText } from '../../lib/problem-text.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
 import { ReportQueue } from './report-queue.ts';
-import type { Report, ReportStore, SendResult } from './report-queue.ts';
+import { reportStore } from './report-store.ts';
+import type { Report, SendResult } from './report-queue.ts';
 
-const STORE_KEY = 'listen-reports';
 const RETRY_MS = 2_000;
 const SLOW_RETRY_MS = 15_000;
+/** Requests a leaving page makes at most. */
+const LAST_WORDS = 5;
 
-/** Reports survive a reload in the browser's storage, under the person they belong to. */
-function storeFor(user_id: string): ReportStore {
-  const key = `${STORE_KEY}:${user_id}`;
-  return {
-    read() {
-      try {
-        const value: unknown = JSON.parse(localStorage.getItem(key) ?? '[]');
-        return Array.isArray(value) ? (value as Report[]) : [];
-      } catch {
-        return [];
-      }
-    },
-    write(reports) {
-      try {
-        if (reports.length === 0) localStorage.removeItem(key);
-        else localStorage.setItem(key, JSON.stringify(reports));
-      } catch (error) {
-        // Full or forbidden storage: they still wait in memory.
-        console.debug('reports not kept', error);
-      }
-    },
-  };
+/** What an error means for the report it met. */
+function judge(error: unknown): SendResult {
+  const problem = asProblem(error);
+  if (problem.code === 'unauthenticated') return { kind: 'later', after_ms: SLOW_RETRY_MS };
+  if (problem.retryable) return { kind: 'later', after_ms: problem.retry_after_ms ?? RETRY_MS };
+  return { kind: 'refused', why: problemText(problem) };
 }
 
-async function send(report: Report): Promise<SendResult> {
+async function sendOne(report: Report): Promise<SendResult> {
   try {
     // The server takes the clock's error out by the time of sending, so it is set anew at each try.
     const sent_at_ms = Date.now();
@@ -51,10 +38,23 @@ async function send(report: Report): Promise<SendResult> {
     }
     return { kind: 'sent' };
   } catch (error) {
-    const problem = asProblem(error);
-    if (problem.code === 'unauthenticated') return { kind: 'later', after_ms: SLOW_RETRY_MS };
-    if (problem.retryable) return { kind: 'later', after_ms: problem.retry_after_ms ?? RETRY_MS };
-    return { kind: 'refused', why: problemText(problem) };
+    return judge(error);
+  }
+}
+
+async function send(reports: readonly Report[]): Promise<SendResult[]> {
+  const [only] = reports;
+  if (only !== undefined && reports.length === 1) return [await sendOne(only)];
+  try {
+    const { results } = await gateway.request('listen:batch', {
+      sent_at_ms: Date.now(),
+      events: reports.map(({ name, payload }) => ({ event: name, ...payload })),
+    });
+    return results.map((one) => (one.ok ? { kind: 'sent' } : judge(one.problem)));
+  } catch (error) {
+    const result = judge(error);
+    // A batch that is refused whole says nothing of its reports: one alone then shows which it is.
+    return result.kind === 'refused' ? [await sendOne(reports[0]!)] : [result];
   }
 }
 
@@ -63,6 +63,7 @@ class Outbox {
   #waiting = $state(0);
   #queue: ReportQueue | null = null;
   #early: Report[] = [];
+  #isWarned = false;
 
   /** Reports not yet acknowledged. */
   get waiting(): number {
@@ -74,20 +75,48 @@ class Outbox {
     if (this.#queue) return;
     const queue = new ReportQueue({
       send,
-      store: storeFor(user_id),
+      store: reportStore(user_id),
       delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       onchange: (waiting) => (this.#waiting = waiting),
       onrefused: (_report, why) => toaster.error(i18n.m.player.reportDropped(why)),
+      onunkept: (error) => this.#warn(error),
     });
     this.#queue = queue;
     for (const report of this.#early.splice(0)) queue.add(report);
     gateway.onLive(() => queue.resume());
     gateway.onDown(() => queue.pause());
+    // A phone may freeze a hidden page at any moment: what waits for its next try goes now.
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'hidden' && gateway.state === 'live') queue.resume();
+    });
   }
 
   add(report: Report): void {
     if (this.#queue) this.#queue.add(report);
     else this.#early.push(report);
+  }
+
+  /**
+   * The page is going for good, and its socket with it: the last words go past it, by requests that outlive the page. They
+   * stay kept, and are sent again with the next visit, which does no harm.
+   */
+  leave(): void {
+    for (const { name, payload } of this.#queue?.peek(LAST_WORDS) ?? []) {
+      fetch(addressOf(`/${name.replace(':', '/')}`), {
+        method: 'POST',
+        keepalive: true,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...payload, sent_at_ms: Date.now() }),
+      }).catch((error: unknown) => console.debug('last words', error));
+    }
+  }
+
+  /** Storage that is full or forbidden is said aloud, once: what waits is lost if the page is closed. */
+  #warn(error: unknown): void {
+    console.debug('reports not kept', error);
+    if (this.#isWarned) return;
+    this.#isWarned = true;
+    toaster.error(i18n.m.player.reportsNotKept);
   }
 }
 

@@ -112,9 +112,11 @@ class Player {
     connectMediaSession(this);
     addEventListener('pagehide', (event) => {
       // The page is going for good: the end is kept by the outbox and sent with the next visit if not now.
-      if (!event.persisted) this.#leave();
       this.#keepPlace();
       this.#keeper?.flush();
+      if (event.persisted) return;
+      this.#leave();
+      outbox.leave();
     });
   }
 

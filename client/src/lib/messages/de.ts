@@ -224,6 +224,8 @@ export const de = {
     skipping: 'Weiter in 3 Sekunden.',
     blocked: 'Der Browser möchte zuerst einen Druck auf „Abspielen“.',
     stay: 'Hier bleiben',
+    reportsNotKept:
+      'Dieser Browser bewahrt nichts auf: Noch nicht gesendetes Hören geht verloren, wenn du die Seite schließt.',
     reportDropped: (why: string) => `Ein Hören konnte nicht festgehalten werden: ${why}`,
   },
   people: {

@@ -221,6 +221,7 @@ export const en = {
     skipping: 'Skipping in 3 seconds.',
     blocked: 'The browser wants a press on Play first.',
     stay: 'Stay here',
+    reportsNotKept: 'This browser keeps nothing: plays that are not sent yet are lost if you close the page.',
     reportDropped: (why: string) => `A play could not be recorded: ${why}`,
   },
   people: {

@@ -1,0 +1,62 @@
+import type { Playback } from './listens.rules.ts';
+
+/** Playbacks remembered at once, in all of this process; beyond it the one touched longest ago is read again when needed. */
+const KEPT = 20_000;
+
+/** One session under way, as its rows will be once what is on its way to the disk has arrived. */
+export interface LivePlayback {
+  session_id: string;
+  client_session_id: string | null;
+  user_id: string;
+  track_id: string;
+  /** Seconds; null when unknown. */
+  track_duration: number | null;
+  counted: boolean;
+  playback: Playback;
+  /** The last write of it; when that fails, what is remembered is ahead of the disk and is forgotten. */
+  stored: Promise<unknown>;
+}
+
+/**
+ * The sessions under way in this process, so that a report costs one statement and no question. The database has the last
+ * word: every write says which `seq` it builds on, and is refused when another process has moved the session on.
+ */
+export interface Playbacks {
+  /** By our id or by the client's own. */
+  find(user_id: string, session_id: string): LivePlayback | undefined;
+  keep(live: LivePlayback): void;
+  forget(live: LivePlayback): void;
+  /** Sessions of this person are about to be deleted or changed elsewhere. */
+  forgetPerson(user_id: string): void;
+}
+
+const keyOf = (user_id: string, session_id: string): string => `${user_id} ${session_id}`;
+
+export function createPlaybacks(): Playbacks {
+  const kept = new Map<string, LivePlayback>();
+
+  function forget(live: LivePlayback): void {
+    for (const name of [live.session_id, live.client_session_id]) {
+      if (name === null) continue;
+      const key = keyOf(live.user_id, name);
+      if (kept.get(key) === live) kept.delete(key);
+    }
+  }
+
+  return {
+    find: (user_id, session_id) => kept.get(keyOf(user_id, session_id)),
+    keep(live) {
+      if (kept.size >= KEPT) {
+        const oldest = kept.values().next();
+        if (!oldest.done) forget(oldest.value);
+      }
+      for (const name of [live.session_id, live.client_session_id]) {
+        if (name !== null) kept.set(keyOf(live.user_id, name), live);
+      }
+    },
+    forget,
+    forgetPerson(user_id) {
+      for (const live of kept.values()) if (live.user_id === user_id) forget(live);
+    },
+  };
+}
