@@ -20,6 +20,7 @@ const TOUCHED = new Set(['last_active', 'last_used_at', 'expires_at']);
 
 describe('the REST door against browsers led astray', () => {
   let folders: Folders;
+  let clientDir: string;
   let server: RunningServer;
   let cookie: string;
   let token: string;
@@ -29,7 +30,7 @@ describe('the REST door against browsers led astray', () => {
 
   beforeAll(async () => {
     folders = makeFolders();
-    const clientDir = path.join(folders.dataDir, '..', 'client');
+    clientDir = path.join(folders.dataDir, '..', 'client');
     mkdirSync(path.join(clientDir, '_app/immutable'), { recursive: true });
     writeFileSync(path.join(clientDir, 'index.html'), PAGE);
     writeFileSync(path.join(clientDir, '_app/immutable/a.js'), '1');
@@ -219,13 +220,18 @@ describe('the REST door against browsers led astray', () => {
       ['/playlist/abc', {}, 200],
       ['/setup', {}, 404],
       ['/setup', { method: 'POST' }, 403],
+      ['/invite', {}, 200],
+      ['/reset', {}, 404],
       ['/api/docs', {}, 200],
       ['/oidc/auth', {}, 400],
       ['/oidc/interaction/abc', {}, 400],
       ['/api/v1/auth/callback', {}, 400],
     ];
+    // A server of its own, whose one-time links nobody has tried yet.
+    const others = makeFolders();
+    const fresh = await startServer(others, { clientDir });
     for (const [address, init, status] of documents) {
-      const response = await fetch(server.url + address, { ...init, headers: { accept: 'text/html' } });
+      const response = await fetch(fresh.url + address, { ...init, headers: { accept: 'text/html' } });
       const html = await response.text();
       expect([address, response.status, response.headers.get('content-type')]).toEqual([
         address,
@@ -261,6 +267,8 @@ describe('the REST door against browsers led astray', () => {
       // On plain http it would only lock people out.
       expect(response.headers.has('strict-transport-security')).toBe(false);
     }
+    await fresh.stop();
+    others.remove();
   });
 
   test('[HT17] no component of the client writes a style or a handler into its markup', () => {
