@@ -49,8 +49,8 @@ export const loginDoor = defineDoor({
   path: '/auth/login',
   access: 'public',
   scope: 'never',
-  summary: 'Begin to sign in; return_to is a path on this server',
-  query: ['return_to', 'login_hint'],
+  summary: 'Begin to sign in; return_to is a path on this server, prompt=login asks for the password anew',
+  query: ['return_to', 'login_hint', 'prompt'],
   responses: SENT_ON,
 });
 export const loginFormDoor = defineDoor({ ...loginDoor, name: 'auth.login.post', method: 'POST' });

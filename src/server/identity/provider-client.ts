@@ -51,8 +51,8 @@ export interface Renewed extends IssuedTokens {
 
 /** The OpenID provider, seen from our web client. Nothing is asked of it before it is needed. */
 export interface ProviderClient {
-  /** Where to send the browser. */
-  authorizationUrl(attempt: Attempt, loginHint: string | null): Promise<string>;
+  /** Where to send the browser; with `isAnew` the provider asks for a proof even where it remembers the browser. */
+  authorizationUrl(attempt: Attempt, loginHint: string | null, isAnew: boolean): Promise<string>;
   /** Turns the callback into who signed in. */
   finish(callback: URL, attempt: Attempt): Promise<SignedIn>;
   /**
@@ -142,7 +142,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   }
 
   return {
-    async authorizationUrl(attempt, loginHint) {
+    async authorizationUrl(attempt, loginHint, isAnew) {
       const parameters: Record<string, string> = {
         redirect_uri: options.redirectUri,
         scope: SCOPE,
@@ -152,6 +152,8 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
         code_challenge_method: 'S256',
       };
       if (loginHint !== null) parameters.login_hint = loginHint;
+      // OpenID Connect Core §3.1.2.1.
+      if (isAnew) parameters.prompt = 'login';
       return openid.buildAuthorizationUrl(await configuration(), parameters).href;
     },
 

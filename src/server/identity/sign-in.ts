@@ -56,7 +56,11 @@ async function login({ ctx, client, cookies, publicUrl }: Parts, req: Request, r
   if (canonical !== null) return res.redirect(303, canonical);
   const hint = req.query.login_hint;
   const attempt = { state: ctx.ids.secret(), nonce: ctx.ids.secret(), code_verifier: ctx.ids.secret() };
-  const address = await client.authorizationUrl(attempt, typeof hint === 'string' ? hint.slice(0, 200) : null);
+  const address = await client.authorizationUrl(
+    attempt,
+    typeof hint === 'string' ? hint.slice(0, 200) : null,
+    req.query.prompt === 'login',
+  );
   // Two tabs may sign in at once, so a mark that is there is used again.
   const browser = cookies.readBrowser(req) ?? ctx.ids.secret();
   await beginLoginAttempt(ctx, {

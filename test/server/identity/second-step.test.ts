@@ -293,6 +293,17 @@ describe('signing in with a second factor', () => {
     expect(await (await whoami(app, browser)).json()).toMatchObject({ username: 'first' });
   });
 
+  test('[ID85] asked to prove it anew, a remembered browser is asked for the password, and auth_time is of now', async () => {
+    await app.identity.createLocalAccount({ username: 'anew', password: PASSWORD, role: 'user' });
+    const browser = new Browser();
+    await signIn(app, browser, 'anew');
+    const page = await browser.open(`${app.url}/api/v1/auth/login?return_to=/&prompt=login`);
+    expect(page.text).toContain('name="password"');
+    expect((await browser.post(page.url, { username: 'anew', password: PASSWORD })).url).toBe(`${app.url}/`);
+    const { credential } = (await (await whoami(app, browser)).json()) as { credential: { auth_time: number } };
+    expect(Math.abs(credential.auth_time - Date.now() / 1000)).toBeLessThan(30);
+  });
+
   test('[ID8] no code, secret, password or recovery code was logged', () => {
     const lines = app.logged.join('\n');
     expect(lines).not.toMatch(new RegExp(`${PASSWORD}|111111|222222|[a-hj-km-np-z2-9]{4}(-[a-hj-km-np-z2-9]{4}){3}`));
