@@ -122,7 +122,7 @@ describe('who may open a WebSocket', () => {
   });
 
   test('[GW13] a token in the address is refused, even beside a good one, and is in no answer', async () => {
-    for (const name of ['token', 'access_token', 'ACCESS_TOKEN', 'id_token']) {
+    for (const name of ['token', 'access_token', 'ACCESS_TOKEN', 'id_token', '%74oken']) {
       for (const path of [`${GATEWAY_PATH}&`, `/yjs/${id}?`]) {
         for (const headers of [{}, { authorization: `Bearer ${ana.token}` }, { cookie, origin: world.url }]) {
           const line = bareSocket(world.url, `${path}${name}=${ana.token}`, {

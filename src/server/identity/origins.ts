@@ -2,6 +2,9 @@ import { DomainError } from '#domain/errors.ts';
 import { isLoopbackHost } from '../config.ts';
 import type { IncomingMessage } from 'node:http';
 
+/** How programs put tokens into addresses, where logs and histories keep them. */
+const TOKEN_PARAMETERS = new Set(['token', 'access_token', 'id_token']);
+
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Which way a caller came in: an upgrade opens a socket, so it is weighed like a call that changes things. */
@@ -39,7 +42,8 @@ export function requireOwnRequest(req: IncomingMessage, isOwnOrigin: (origin: st
  * @throws DomainError `unauthenticated`
  */
 export function requireNoTokenInAddress(req: IncomingMessage): void {
-  if (!/[?&](access_|id_)?token=/i.test(req.url ?? '')) return;
+  const names = URL.parse(req.url ?? '/', 'http://own.invalid')?.searchParams.keys() ?? [];
+  if (![...names].some((name) => TOKEN_PARAMETERS.has(name.toLowerCase()))) return;
   throw new DomainError(
     'unauthenticated',
     'A token does not belong in an address: send it as a header, or ask for a ticket.',

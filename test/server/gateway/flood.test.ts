@@ -55,7 +55,7 @@ describe('a flood, at a program of its own with the usual limits', () => {
       await other.request('clock:sync', { t0_ms: 1 });
       // People enough to come back at once with another name whenever one is shut out.
       const tokens = await Promise.all(
-        Array.from({ length: 1_000 }, (_one, i) => tokenOf(`${name.replaceAll(' ', '-')}-${i}`)),
+        Array.from({ length: 300 }, (_one, i) => tokenOf(`${name.replaceAll(' ', '-')}-${i}`)),
       );
       const thousand = Buffer.concat(Array.from({ length: 1_000 }, () => frame(text)));
 
@@ -70,7 +70,7 @@ describe('a flood, at a program of its own with the usual limits', () => {
         }
         return percentile(latencies, share);
       };
-      const quietMs = await measure();
+      const beforeMs = await measure();
       const endedMs: number[] = [];
       let isOver = false;
       const flooding = (async () => {
@@ -84,19 +84,13 @@ describe('a flood, at a program of its own with the usual limits', () => {
           }
           await line.closed;
           endedMs.push(performance.now() - startedMs);
+          // Twenty floods a second, not as many as this machine can send: its time is the measured server's too.
+          await new Promise((resolve) => setTimeout(resolve, 50));
         }
       })();
       const lateMs = await measure();
       isOver = true;
       await flooding;
-      const slowestMs = Math.max(...endedMs);
-      console.log(
-        `${name}: ${endedMs.length} ended after at most ${slowestMs.toFixed(0)} ms, another's p${share * 100} ${lateMs.toFixed(1)} ms (${quietMs.toFixed(1)} before)`,
-      );
-      expect(slowestMs).toBeLessThan(2_000);
-      // A machine that is busy with other things is slow before it begins.
-      expect(lateMs).toBeLessThan(100 + 2 * quietMs);
-
       if (text !== '42[') {
         // Whose flood it was is known: nobody comes in as them for ten seconds, and they are told so.
         const refused = await gatewayClient(server.url, tokens[endedMs.length - 1]!).catch(
@@ -105,6 +99,15 @@ describe('a flood, at a program of its own with the usual limits', () => {
         expect(refused).toMatchObject({ code: 'too_many', status: 429 });
         expect(server.output()).toContain('sends too much');
       }
+      const quietMs = Math.max(beforeMs, await measure());
+      const slowestMs = Math.max(...endedMs);
+      console.log(
+        `${name}: ${endedMs.length} ended after at most ${slowestMs.toFixed(0)} ms, another's p${share * 100} ${lateMs.toFixed(1)} ms (${quietMs.toFixed(1)} without)`,
+      );
+      expect(slowestMs).toBeLessThan(2_000);
+      // A machine that is busy with other things is slow without any flood.
+      expect(lateMs).toBeLessThan(100 + 2 * quietMs);
+
       other.close();
     },
   );

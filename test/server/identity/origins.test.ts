@@ -126,6 +126,7 @@ test.each([
   ['/yjs/x?token=a', true],
   ['/socket.io/?EIO=4&access_token=a', true],
   ['/yjs/x?ID_TOKEN=a', true],
+  ['/yjs/x?%74oken=a', true],
   ['/yjs/x?ticket=a', false],
   ['/yjs/token=a', false],
   ['/yjs/x?mytoken=a', false],
