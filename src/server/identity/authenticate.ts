@@ -32,7 +32,7 @@ interface Parts {
   isOwnOrigin(origin: string): boolean;
   verifyToken(token: string): Promise<AccessClaims>;
   /** Asks an outside provider whether a session still stands, when that is due; null with the embedded one. */
-  renew: ((session_id: string) => Promise<void>) | null;
+  renew: ((session_id: string, isDue: boolean) => Promise<boolean>) | null;
 }
 
 export interface Authenticator {
@@ -90,10 +90,10 @@ export function createAuthenticator(parts: Parts): Authenticator {
     let found = await useSession(ctx, hashSecret(secret));
     const due_at = found?.refresh_due_at ?? null;
     const isDue = due_at !== null && due_at <= epochSeconds(ctx.clock);
-    if (parts.renew !== null && isDue && found?.credential.kind === 'session') {
-      await parts.renew(found.credential.session_id);
+    if (parts.renew !== null && found?.credential.kind === 'session') {
+      const hasAsked = await parts.renew(found.credential.session_id, isDue);
       // It may be over now, or stand for another role.
-      found = await useSession(ctx, hashSecret(secret));
+      if (hasAsked) found = await useSession(ctx, hashSecret(secret));
     }
     if (found === null) throw new DomainError('unauthenticated', 'This session is over. Sign in again.');
     const { is_active, refresh_due_at, ...actor } = found;

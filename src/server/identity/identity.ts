@@ -200,7 +200,7 @@ export async function createIdentity(options: {
     remembered,
     userIssuer: source.userIssuer,
     hasProviderRoles: source.embedded === null,
-    renew: keeper === null ? null : (session_id) => keeper.renew(session_id),
+    renew: keeper === null ? null : keeper.renew,
     isOwnOrigin,
     verifyToken,
   });

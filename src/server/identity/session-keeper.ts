@@ -36,8 +36,12 @@ const AT_ONCE = 4;
  * by one caller at a time in all processes. What nobody uses is left alone, and runs out at the provider.
  */
 export interface SessionKeeper {
-  /** Renews a session if it is due; resolves when that is done or has taken 2 s, and never rejects. */
-  renew(session_id: string): Promise<void>;
+  /**
+   * Renews a session that is due, or joins a renewal that is under way here; resolves when that is done or has taken 2 s, and
+   * never rejects.
+   * @returns whether there was anything to wait for, so that the session is to be looked at again
+   */
+  renew(session_id: string, isDue: boolean): Promise<boolean>;
   /** Renews those that are due, and waits. */
   renewAll(session_ids: readonly string[]): Promise<void>;
   /** Waits for what is under way. */
@@ -57,6 +61,8 @@ export function createSessionKeeper(parts: {
 }): SessionKeeper {
   const { ctx, client } = parts;
   const underWay = new Map<string, Promise<void>>();
+  /** By a clock that does not jump: nobody waits longer than the first. */
+  const begunAtMs = new Map<string, number>();
   let failures = 0;
   let pausedUntilMs = Number.NEGATIVE_INFINITY;
   let hasToldOfKey = false;
@@ -144,8 +150,12 @@ export function createSessionKeeper(parts: {
           ? ctx.log.warn('a session could not be renewed', { code: error.code })
           : ctx.log.error('a session could not be renewed', {}, error),
       )
-      .finally(() => underWay.delete(session_id));
+      .finally(() => {
+        underWay.delete(session_id);
+        begunAtMs.delete(session_id);
+      });
     underWay.set(session_id, mine);
+    begunAtMs.set(session_id, performance.now());
     return mine;
   }
 
@@ -156,7 +166,14 @@ export function createSessionKeeper(parts: {
   }
 
   return {
-    renew: (session_id) => atMost(PATIENCE_MS, join(session_id)),
+    async renew(session_id, isDue) {
+      // While it is being asked the session does not look due: whoever comes then waits for the same answer.
+      const beganMs = begunAtMs.get(session_id);
+      const leftMs = beganMs === undefined ? PATIENCE_MS : beganMs + PATIENCE_MS - performance.now();
+      if ((!isDue && beganMs === undefined) || leftMs <= 0) return false;
+      await atMost(leftMs, join(session_id));
+      return true;
+    },
     renewAll,
     async close() {
       await Promise.all(underWay.values());

@@ -297,6 +297,19 @@ describe('a session with an outside provider behind it', () => {
       expect(issuer.refreshes).toBe(1);
     });
 
+    test('[ID56] a request that comes while its session is being renewed unasked waits for the answer', async () => {
+      const browser = await signIn();
+      issuer.sessions.clear();
+      await set({ refresh_due_at: 0 });
+      issuer.slow = 300;
+      const renewing = app.identity.renewSessions((await allSessions()).map(({ id }) => id));
+      await expect.poll(async () => (await session())?.refresh_due_at).not.toBe(0);
+      expect((await whoami(app, browser)).status).toBe(401);
+      issuer.slow = 0;
+      await renewing;
+      expect(issuer.refreshes).toBe(1);
+    });
+
     test('[ID56] sessions with an open socket are renewed unasked, those nobody uses are left alone', async () => {
       await signIn();
       issuer.person = { ...issuer.person, sub: 'sub-ben', username: 'ben' };
