@@ -3,7 +3,8 @@ import { defineEndpoint } from './endpoint.ts';
 import { defineNotice, defineRequest } from './event.ts';
 import { Track } from './library.ts';
 import type { Problem } from './problems.ts';
-import { EpochMs, EpochSeconds, Id, PageQuery, PositionMs, page } from './primitives.ts';
+import { EpochMs, EpochSeconds, Id, PageQuery, PositionMs, QueryFlag, page } from './primitives.ts';
+import { HeardText, TimeZone } from './stats.ts';
 
 export const ListenSource = z.enum(['web', 'mobile', 'api']);
 export const PlaybackState = z.enum(['playing', 'paused', 'stopped']);
@@ -20,6 +21,8 @@ export const StartListen = z
     position_ms: PositionMs.default(0),
     source: ListenSource,
     client_session_id: z.uuid().optional(),
+    /** Where the listener is, for statistics by their own calendar; without it the one of their preferences counts. */
+    time_zone: TimeZone.optional(),
     client_info: z.record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()])).optional(),
     ...Clocked,
   })
@@ -51,14 +54,44 @@ export const ListenProgress = z.object({
 export const HistoryItem = z.object({
   id: Id,
   session_id: Id,
-  track_id: Id,
-  track: Track,
+  /** Null, like `track`, for music that is not in the library; `text` is always there. */
+  track_id: Id.nullable(),
+  track: Track.nullable(),
+  text: HeardText,
   started_at: EpochSeconds,
   ended_at: EpochSeconds.nullable(),
   duration_played: z.number(),
   completed: z.boolean(),
+  counted: z.boolean(),
+  /** Left for something else before it counted. */
+  skipped: z.boolean(),
+  /** Heard in a private session: nobody else sees it. */
+  is_hidden: z.boolean(),
   source: z.string(),
 });
+export type HistoryItem = z.infer<typeof HistoryItem>;
+/** Which plays: those that counted, unless `include` asks for more. `from` and `to`: epoch seconds, from included, to not. */
+export const HistoryQuery = PageQuery.extend({
+  include: z.enum(['listens', 'skips', 'all']).default('listens'),
+  q: z.string().trim().min(1).max(100).optional(),
+  from: z.coerce.number().pipe(EpochSeconds).optional(),
+  to: z.coerce.number().pipe(EpochSeconds).optional(),
+  track_id: Id.optional(),
+  artist_id: Id.optional(),
+  album_id: Id.optional(),
+  source: z.string().trim().min(1).max(64).optional(),
+  in_library: QueryFlag.optional(),
+});
+
+/** What decides whether a session counts. */
+export const CountReason = z.enum([
+  'heard_enough',
+  'heard_too_little',
+  'too_short_a_track',
+  'length_unknown',
+  'as_reported',
+]);
+export type CountReason = z.infer<typeof CountReason>;
 
 export const startListen = defineEndpoint({
   name: 'listen.start',
@@ -95,8 +128,8 @@ export const listHistory = defineEndpoint({
   method: 'GET',
   path: '/listen/history',
   access: 'guest',
-  summary: 'My listens, newest first: sessions that counted',
-  query: PageQuery,
+  summary: 'My listens, newest first: sessions that counted, or those asked for',
+  query: HistoryQuery,
   reply: page(HistoryItem),
 });
 export const getListenSession = defineEndpoint({
@@ -108,13 +141,23 @@ export const getListenSession = defineEndpoint({
   params: z.strictObject({ session_id: Id }),
   reply: z.object({
     session_id: Id,
-    track_id: Id,
+    track_id: Id.nullable(),
+    track: Track.nullable(),
+    text: HeardText,
+    started_at: EpochSeconds,
     /** Heard parts of the track, in milliseconds from its start, merged and in order. */
     spans: z.array(z.object({ from_ms: z.number(), to_ms: z.number() })),
     duration_played: z.number(),
     completed: z.boolean(),
     counted: z.boolean(),
+    skipped: z.boolean(),
     why: z.string(),
+    /** The same for programs: which rule decided, and its two sides in milliseconds of the track. */
+    reason: CountReason,
+    covered_ms: z.number(),
+    needed_ms: z.number().nullable(),
+    /** When it was really on, by the server's clock, merged and in order. */
+    heard_at: z.array(z.object({ from_ms: EpochMs, to_ms: EpochMs })),
   }),
 });
 

@@ -7,6 +7,7 @@ import type { ListensTables } from './listens/listens.table.ts';
 import type { PlaylistsTables } from './playlists/playlists.table.ts';
 import type { RecommendationsTables } from './recommendations/recommendations.table.ts';
 import type { SocialTables } from './social/social.table.ts';
+import type { StatsTables } from './stats/stats.table.ts';
 
 /** Every table, by the slice that owns it. */
 export type Schema = AccountsTables &
@@ -16,5 +17,6 @@ export type Schema = AccountsTables &
   FavoritesTables &
   PlaylistsTables &
   SocialTables &
+  StatsTables &
   RecommendationsTables &
   IntegrationsTables;

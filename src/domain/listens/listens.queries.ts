@@ -2,11 +2,14 @@ import { notFound } from '../errors.ts';
 import { cutPage, readCursor } from '../page.ts';
 import { tracksByIds } from '../library/library.queries.ts';
 import { isCompleted, judgeListen } from './listens.rules.ts';
-import { findSession } from './listens.repository.ts';
-import { presentListen, spansOf } from './listens.present.ts';
+import { findSession, recordingsByIds } from './listens.repository.ts';
+import { heardText, presentListen, spansOf, wallOf } from './listens.present.ts';
 import type { getListenSession, listHistory } from '#contract/listens.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
+import type { Track } from '#contract/library.ts';
 import type { Actor, Ctx } from '../context.ts';
+import type { ListeningSessionsTable, RecordingsTable } from './listens.table.ts';
+import type { Selectable } from 'kysely';
 
 /** My listens, newest first. */
 export async function history(
@@ -30,15 +33,26 @@ export async function history(
     );
   }
   const { rows, next_cursor } = cutPage(await query.execute(), limit, (row) => [row.started_at, row.id]);
+  const heard = await heardThings(ctx, rows);
+  return { items: rows.map((row) => presentListen(row, ...heard(row))), next_cursor };
+}
+
+type Heard = Pick<Selectable<ListeningSessionsTable>, 'track_id' | 'recording_id'>;
+
+/** Looks up what was heard in these sessions. @returns the track and the recording of each */
+async function heardThings(
+  ctx: Ctx,
+  rows: readonly Heard[],
+): Promise<(row: Heard) => [Track | null, RecordingsTable | null]> {
   const tracks = await tracksByIds(
     ctx.db,
-    rows.map((row) => row.track_id),
+    rows.flatMap((row) => row.track_id ?? []),
   );
-  const items = rows.flatMap((row) => {
-    const track = tracks.get(row.track_id);
-    return track === undefined ? [] : [presentListen(row, track)];
-  });
-  return { items, next_cursor };
+  const recordings = await recordingsByIds(
+    ctx.db,
+    rows.flatMap((row) => (row.track_id === null ? (row.recording_id ?? []) : [])),
+  );
+  return (row) => [tracks.get(row.track_id ?? '') ?? null, recordings.get(row.recording_id ?? '') ?? null];
 }
 
 /** One of my sessions, with what was heard and why it counts or not. */
@@ -51,9 +65,15 @@ export async function explainSession(
   if (row === undefined) throw notFound('listening session');
   const spans = spansOf(row);
   const durationMs = row.track_duration === null ? null : row.track_duration * 1000;
+  const [track, recording] = (await heardThings(ctx, [row]))(row);
   return {
     session_id: row.id,
     track_id: row.track_id,
+    track,
+    text: heardText(track, recording),
+    started_at: row.started_at,
+    skipped: row.skipped === 1,
+    heard_at: wallOf(row).map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
     spans: spans.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
     duration_played: row.duration_played,
     completed: isCompleted(spans, durationMs),

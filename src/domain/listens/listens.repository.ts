@@ -1,6 +1,6 @@
 import { statementOf } from '#db/unit.ts';
 import type { Schema } from '../database.ts';
-import type { ListeningSessionsTable } from './listens.table.ts';
+import type { ListeningSessionsTable, RecordingsTable } from './listens.table.ts';
 import type { UnitStatement } from '#db/unit.ts';
 import type { Kysely, Selectable } from 'kysely';
 
@@ -10,7 +10,7 @@ export type SessionRow = Selectable<ListeningSessionsTable> & { track_duration: 
 function selectSession(db: Kysely<Schema>, user_id: string) {
   return db
     .selectFrom('listening_sessions')
-    .innerJoin('tracks', 'tracks.id', 'listening_sessions.track_id')
+    .leftJoin('tracks', 'tracks.id', 'listening_sessions.track_id')
     .selectAll('listening_sessions')
     .select('tracks.duration as track_duration')
     .where('listening_sessions.user_id', '=', user_id);
@@ -57,7 +57,7 @@ const statements = new WeakMap<
   {
     progress: (input: Progress) => UnitStatement;
     count: (input: Pick<ListeningSessionsTable, 'id' | 'user_id'>) => UnitStatement;
-    insert: (input: ListeningSessionsTable) => UnitStatement;
+    insert: (input: NewSession) => UnitStatement;
   }
 >();
 
@@ -94,7 +94,7 @@ function statementsOf(db: Kysely<Schema>) {
         .where('id', '=', at.id)
         .where('user_id', '=', at.user_id),
     ),
-    insert: statementOf<ListeningSessionsTable>(
+    insert: statementOf<NewSession>(
       (at) =>
         db
           .insertInto('listening_sessions')
@@ -108,6 +108,12 @@ function statementsOf(db: Kysely<Schema>) {
             duration_played: at.duration_played,
             completed: at.completed,
             counted: at.counted,
+            skipped: at.skipped,
+            is_hidden: at.is_hidden,
+            time_zone: at.time_zone,
+            utc_offset_s: at.utc_offset_s,
+            local_day: at.local_day,
+            inserted_at: at.inserted_at,
             source: at.source,
             client_info_json: at.client_info_json,
             last_seq: at.last_seq,
@@ -139,9 +145,22 @@ export function countStatement(
 }
 
 /** Opens a session, unless the same client session is there already. */
-export function insertStatement(
+export function insertStatement(db: Kysely<Schema>, session: NewSession): UnitStatement {
+  return statementsOf(db).insert(session);
+}
+
+/** What is known of a session as it begins. */
+type NewSession = Omit<
+  Selectable<ListeningSessionsTable>,
+  'recording_id' | 'external_key' | 'scrobbled_listenbrainz' | 'revision' | 'wall_json' | 'reports_json'
+>;
+
+/** What was heard that is not in the library. */
+export async function recordingsByIds(
   db: Kysely<Schema>,
-  session: Omit<ListeningSessionsTable, 'scrobbled_listenbrainz'>,
-): UnitStatement {
-  return statementsOf(db).insert(session as ListeningSessionsTable);
+  ids: readonly string[],
+): Promise<Map<string, RecordingsTable>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('recordings').selectAll().where('id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, row]));
 }

@@ -1,4 +1,6 @@
 /** Pure rules of listening: what was really heard, and when it counts (contract §3; docs/protocol.md LP). */
+import type { CountReason } from '#contract/listens.ts';
+import type { z } from 'zod';
 
 /** Clients' timers and clocks jitter; a step ahead by less than this is playing, not seeking. */
 const SEEK_TOLERANCE_MS = 2_000;
@@ -102,20 +104,40 @@ export function isCompleted(spans: readonly Span[], durationMs: number | null): 
   return durationMs !== null && durationMs > 0 && coveredMs(spans) > COMPLETED_SHARE * durationMs;
 }
 
-/** [LP7] Why a session counts as a listen or not, in words for its listener. */
-export function judgeListen(spans: readonly Span[], durationMs: number | null): { counted: boolean; why: string } {
-  if (durationMs === null) return { counted: false, why: 'The length of this track is not known.' };
-  const covered = coveredMs(spans);
-  const seconds = (ms: number) => Math.round(ms / 1000);
+export interface Judgement {
+  counted: boolean;
+  /** In words for its listener. */
+  why: string;
+  reason: z.output<typeof CountReason>;
+  covered_ms: number;
+  /** What it takes; null where nothing would do. */
+  needed_ms: number | null;
+}
+
+/** [LP7] Why a session counts as a listen or not. */
+export function judgeListen(spans: readonly Span[], durationMs: number | null): Judgement {
+  const covered_ms = coveredMs(spans);
+  if (durationMs === null) {
+    const why = 'The length of this track is not known.';
+    return { counted: false, why, reason: 'length_unknown', covered_ms, needed_ms: null };
+  }
   if (durationMs <= SHORTEST_COUNTED_MS) {
-    return { counted: false, why: 'Tracks of 30 seconds or less do not count.' };
+    const why = 'Tracks of 30 seconds or less do not count.';
+    return { counted: false, why, reason: 'too_short_a_track', covered_ms, needed_ms: null };
   }
-  const neededMs = Math.min(durationMs / 2, COUNTS_AFTER_MS);
-  if (covered >= neededMs) {
-    return { counted: true, why: `${seconds(covered)} s of the track were heard; ${seconds(neededMs)} s are needed.` };
-  }
+  const seconds = (ms: number) => Math.round(ms / 1000);
+  const needed_ms = Math.min(durationMs / 2, COUNTS_AFTER_MS);
+  const counted = covered_ms >= needed_ms;
   return {
-    counted: false,
-    why: `Only ${seconds(covered)} s of the track were heard; ${seconds(neededMs)} s are needed.`,
+    counted,
+    why: `${counted ? '' : 'Only '}${seconds(covered_ms)} s of the track were heard; ${seconds(needed_ms)} s are needed.`,
+    reason: counted ? 'heard_enough' : 'heard_too_little',
+    covered_ms,
+    needed_ms,
   };
+}
+
+/** [LP14] Left for something else before it counted, by its own end: the far end of the track is no skip. */
+export function isSkip(state: Playback['state'], counted: boolean, durationMs: number | null): boolean {
+  return state === 'stopped' && !counted && durationMs !== null && durationMs > SHORTEST_COUNTED_MS;
 }

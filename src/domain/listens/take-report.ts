@@ -26,7 +26,8 @@ export async function findPlayback(ctx: Ctx, user_id: string, session_id: string
   const known = ctx.playbacks.find(user_id, session_id);
   if (known !== undefined) return known;
   const row = await findSession(ctx.db, user_id, session_id);
-  if (row === undefined) return undefined;
+  // What came whole, from another program, has no reports.
+  if (row === undefined || row.track_id === null) return undefined;
   // Somebody else may have read it meanwhile, and have moved it on already.
   const raced = ctx.playbacks.find(user_id, row.id);
   if (raced !== undefined) return raced;

@@ -90,7 +90,7 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
       expect(await code(explainSession(ctx, ben, { session_id: id }))).toBe('not_found');
     }
     expect((await rows())[0]).toMatchObject({ last_seq: -1, state: 'playing' });
-    expect((await history(ctx, ben, { limit: 50, cursor: undefined })).items).toEqual([]);
+    expect((await history(ctx, ben, { include: 'listens', limit: 50, cursor: undefined })).items).toEqual([]);
     ctx.clock.advance(1_000);
     expect((await says(client_session_id, 1, 1_000)).session_id).toBe(session_id);
     expect((await explainSession(ctx, ana, { session_id: client_session_id })).spans).toEqual([
@@ -169,7 +169,7 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
       [100, true, true],
     ]);
     expect(ctx.happened.filter((event) => event.name === 'listen.recorded')).toHaveLength(1);
-    expect((await history(ctx, ana, { limit: 50, cursor: undefined })).items).toMatchObject([
+    expect((await history(ctx, ana, { include: 'listens', limit: 50, cursor: undefined })).items).toMatchObject([
       { session_id, completed: true, track: { id: track_id } },
     ]);
     expect(await explainSession(ctx, ana, { session_id })).toMatchObject({
@@ -202,7 +202,7 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
     let cursor: string | undefined;
     const times: number[] = [];
     do {
-      const page = await history(ctx, ana, { limit: 4, cursor });
+      const page = await history(ctx, ana, { include: 'listens', limit: 4, cursor });
       seen.push(...page.items.map((item) => item.id));
       times.push(...page.items.map((item) => item.started_at));
       cursor = page.next_cursor ?? undefined;
