@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEndpoint } from './endpoint.ts';
-import { Id, Nothing, line, text } from './primitives.ts';
+import { Id, Nothing, TimeZone, line, text } from './primitives.ts';
 
 export const Role = z.enum(['admin', 'user', 'guest']);
 export type Role = z.infer<typeof Role>;
@@ -68,6 +68,10 @@ export const Preferences = z.object({
   /** What a new playlist starts as. */
   new_playlists_public: z.boolean(),
   new_playlists_collaborative: z.boolean(),
+  /** By whose clock statistics go for listens that say none of their own (a scrobbler's, an import's); null: not said yet. */
+  time_zone: TimeZone.nullable(),
+  /** Whether those who may see me see that I am here; listening is shared for itself. */
+  show_presence: z.boolean(),
 });
 export type Preferences = z.infer<typeof Preferences>;
 export const DEFAULT_PREFERENCES: Preferences = {
@@ -81,6 +85,8 @@ export const DEFAULT_PREFERENCES: Preferences = {
   notify_playlists: true,
   new_playlists_public: false,
   new_playlists_collaborative: false,
+  time_zone: null,
+  show_presence: true,
 };
 export const PreferencesChange = z.strictObject(Preferences.partial().shape);
 

@@ -3,8 +3,8 @@ import { defineEndpoint } from './endpoint.ts';
 import { defineNotice, defineRequest } from './event.ts';
 import { Track } from './library.ts';
 import type { Problem } from './problems.ts';
-import { EpochMs, EpochSeconds, Id, PageQuery, PositionMs, QueryFlag, page } from './primitives.ts';
-import { HeardText, TimeZone } from './stats.ts';
+import { EpochMs, EpochSeconds, Id, PageQuery, PositionMs, QueryFlag, TimeZone, page } from './primitives.ts';
+import { HeardText } from './stats.ts';
 
 export const ListenSource = z.enum(['web', 'mobile', 'api']);
 export const PlaybackState = z.enum(['playing', 'paused', 'stopped']);

@@ -49,3 +49,15 @@ export function line(max: number, min = 1) {
 export function text(max: number) {
   return z.string().trim().max(max).regex(PLAIN_TEXT, 'must be plain text');
 }
+
+/** An IANA time zone. */
+export const TimeZone = z
+  .string()
+  .max(64)
+  .refine((name) => {
+    try {
+      return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+    } catch {
+      return false;
+    }
+  }, 'must be a time zone, such as Europe/Berlin');

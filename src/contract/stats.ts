@@ -5,18 +5,6 @@ import { EpochMs, EpochSeconds, Id } from './primitives.ts';
 
 /** A day by the listener's own calendar, `YYYY-MM-DD`. */
 export const LocalDate = z.iso.date();
-/** An IANA time zone. */
-export const TimeZone = z
-  .string()
-  .max(64)
-  .refine((name) => {
-    try {
-      return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-    } catch {
-      return false;
-    }
-  }, 'must be a time zone, such as Europe/Berlin');
-
 export const StatsPeriod = z.enum(['day', 'week', 'month', 'year', 'all', 'custom']);
 export type StatsPeriod = z.infer<typeof StatsPeriod>;
 

@@ -2,10 +2,14 @@ import { findTrackByPath, trackLengths } from '../library/library.queries.ts';
 import { DomainError, notFound } from '../errors.ts';
 import { toStorageError } from '../unit-of-work.ts';
 import { findPlayback } from './take-report.ts';
+import { zoneOf } from './listener-zone.ts';
+import { localTime } from './local-time.rules.ts';
+import { staleDayStatement } from './stale-days.ts';
 import { toServerTime } from './listens.rules.ts';
 import { findByClientSession, insertStatement } from './listens.repository.ts';
 import type { ListenSession, StartListen } from '#contract/listens.ts';
 import type { Actor, Ctx } from '../context.ts';
+import type { LocalTime } from './local-time.rules.ts';
 import type { LivePlayback } from './playbacks.ts';
 import type { z } from 'zod';
 
@@ -40,7 +44,8 @@ export async function prepareStart(
   if (actor.role === 'guest') return async () => ({ session_id: input.client_session_id ?? session_id });
   // A start that is repeated after its session has ended.
   if (input.client_session_id !== undefined) await findPlayback(ctx, actor.user_id, input.client_session_id);
-  return () => begin(ctx, actor, { input, track, atMs, session_id });
+  const local = localTime(input.time_zone ?? (await zoneOf(ctx, actor.user_id)), Math.floor(atMs / 1000));
+  return () => begin(ctx, actor, { input, track, atMs, local, session_id });
 }
 
 async function begin(
@@ -50,11 +55,13 @@ async function begin(
     input,
     track,
     atMs,
+    local,
     session_id,
   }: {
     input: z.output<typeof StartListen>;
     track: { id: string; duration: number | null };
     atMs: number;
+    local: LocalTime;
     session_id: string;
   },
 ): Promise<z.input<typeof ListenSession>> {
@@ -70,6 +77,7 @@ async function begin(
     if (isStored) return { session_id: known.session_id };
   }
   const stored = ctx.writeUnit([
+    staleDayStatement(ctx.db, { user_id, local_day: local.local_day }),
     insertStatement(ctx.db, {
       id: session_id,
       user_id,
@@ -77,8 +85,7 @@ async function begin(
       client_session_id,
       started_at: Math.floor(atMs / 1000),
       time_zone: input.time_zone ?? null,
-      utc_offset_s: 0,
-      local_day: Math.floor(atMs / 86_400_000),
+      ...local,
       skipped: 0,
       is_hidden: 0,
       inserted_at: Math.floor(ctx.clock.nowMs() / 1000),

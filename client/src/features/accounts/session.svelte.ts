@@ -22,6 +22,8 @@ export const DEFAULTS: Preferences = {
   notify_playlists: true,
   new_playlists_public: false,
   new_playlists_collaborative: false,
+  time_zone: null,
+  show_presence: true,
 };
 
 /** Longer than a server takes to answer a sign-out. */
