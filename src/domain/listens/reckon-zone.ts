@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { statementOf } from '#db/unit.ts';
-import { localTime } from './local-time.rules.ts';
+import { localDay, localTime } from './local-time.rules.ts';
 import { staleDayStatement } from './stale-days.ts';
 import type { UnitStatement } from '#db/unit.ts';
 import type { Ctx } from '../context.ts';
@@ -8,6 +8,8 @@ import type { Schema } from '../database.ts';
 import type { LocalTime } from './local-time.rules.ts';
 import type { Kysely, Transaction } from 'kysely';
 
+/** Where nobody has said where they are. */
+export const DEFAULT_ZONE = 'UTC';
 /** Sessions moved in one unit: no other write waits long for it. */
 const SESSIONS_AT_ONCE = 500;
 /** Every zone's offset has changed at a whole quarter of an hour. */
@@ -90,7 +92,7 @@ async function moveSessions(ctx: Pick<Ctx, 'db' | 'writeUnit'>, user_id: string,
     const moved = rows.flatMap(({ id, started_at, utc_offset_s, local_day, time_zone: own }) => {
       const offset = offsetAt(started_at);
       if (own !== null || offset === utc_offset_s) return [];
-      const day = Math.floor((started_at + offset) / 86_400);
+      const day = localDay(started_at, offset);
       return [{ id, user_id, utc_offset_s: offset, local_day: day, days: [local_day, day] }];
     });
     if (moved.length > 0) {

@@ -22,10 +22,7 @@ export function staleDayStatement(db: Kysely<Schema>, day: StaleDay): UnitStatem
   let make = compiled.get(db);
   if (make === undefined) {
     make = statementOf<StaleDay>((at) =>
-      db
-        .insertInto('stale_days')
-        .values({ user_id: at.user_id, local_day: at.local_day })
-        .onConflict(markAgain),
+      db.insertInto('stale_days').values({ user_id: at.user_id, local_day: at.local_day }).onConflict(markAgain),
     );
     compiled.set(db, make);
   }

@@ -90,7 +90,7 @@ export interface Parts {
 /** Takes a range apart into the largest whole spans there are sums of. */
 export function partsOf({ from, to }: Days): Parts {
   const parts: Parts = { buckets: [], days: [] };
-  for (let day = from; day <= to; ) {
+  for (let day = from; day <= to;) {
     const year = yearDays(yearOf(day));
     const month = monthDays(yearOf(day), monthOf(day));
     if (day === year.from && year.to <= to) {
@@ -124,7 +124,7 @@ export function stepOf(period: StatsPeriod, { from, to }: Days): Step {
 /** Every step of a range, the first and the last cut to it; not for hours. */
 export function stepsOf(step: Exclude<Step, 'hour'>, { from, to }: Days): Days[] {
   const steps: Days[] = [];
-  for (let day = from; day <= to; ) {
+  for (let day = from; day <= to;) {
     const end = Math.min(periodAround(step, day).to, to);
     steps.push({ from: day, to: end });
     day = end + 1;

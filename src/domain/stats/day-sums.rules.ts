@@ -117,7 +117,7 @@ function addWall(sums: DaySums, day: number, session: HeardSession, taken: [numb
     if (start >= end) continue;
     for (const [freeFrom, freeTo] of takeFree(taken, start, end)) {
       sums.heard_ms += freeTo - freeFrom;
-      for (let at = freeFrom; at < freeTo; ) {
+      for (let at = freeFrom; at < freeTo;) {
         const hour = Math.floor((at - dayStart) / HOUR_MS);
         const until = Math.min(freeTo, dayStart + (hour + 1) * HOUR_MS);
         sums.hours.heard_ms[hour] = (sums.hours.heard_ms[hour] ?? 0) + until - at;
@@ -198,7 +198,15 @@ export function isNothing(sums: DaySums): boolean {
   return sums.plays === 0 && sums.heard_ms === 0;
 }
 
-type PackedThing = [kind: Kind, key: string, listens: number, heard_ms: number, plays: number, skips: number, name?: string];
+type PackedThing = [
+  kind: Kind,
+  key: string,
+  listens: number,
+  heard_ms: number,
+  plays: number,
+  skips: number,
+  name?: string,
+];
 
 /** What was heard, as one text; in order, so that the same is the same text. */
 export function packThings(things: ReadonlyMap<string, ThingSum>): string {

@@ -77,7 +77,7 @@ async function settleAll(ctx: Ctx, user_id: string, onProgress: OnProgress): Pro
       .orderBy('local_day', 'desc')
       .execute();
     const things: Things = new Map();
-    for (let i = 0; i < stale.length; ) {
+    for (let i = 0; i < stale.length;) {
       const days = await fewEnough(ctx, user_id, stale.slice(i, i + DAYS_AT_ONCE));
       await settleSome(ctx, user_id, days, things);
       i += days.length;
@@ -128,12 +128,7 @@ interface DayChange {
 }
 
 /** The unit that settles these days as they are now; none where all is as it was. Refused if others were quicker. */
-async function reckon(
-  ctx: Ctx,
-  user_id: string,
-  stale: readonly StaleDay[],
-  things: Things,
-): Promise<UnitStatement[]> {
+async function reckon(ctx: Ctx, user_id: string, stale: readonly StaleDay[], things: Things): Promise<UnitStatement[]> {
   const statements = statsStatements(ctx.db);
   // First of all: what is read after it is what the change builds on.
   const sums = await ctx.db
@@ -297,11 +292,7 @@ function differencesOf({ day, was, now }: DayChange): Difference[] {
 const placeOf = ({ kind, key, is_hidden }: Pick<ListenRollupsTable, 'kind' | 'key' | 'is_hidden'>) =>
   `${is_hidden}${kind}${key}`;
 
-async function rollupStatements(
-  ctx: Ctx,
-  user_id: string,
-  changes: readonly DayChange[],
-): Promise<UnitStatement[]> {
+async function rollupStatements(ctx: Ctx, user_id: string, changes: readonly DayChange[]): Promise<UnitStatement[]> {
   const differences = changes.flatMap(differencesOf);
   if (differences.length === 0) return [];
   const { setFirstDay, dropRollups } = statsStatements(ctx.db);
@@ -384,7 +375,9 @@ async function lostFirsts(ctx: Ctx, user_id: string, changes: readonly DayChange
     for (const month of [...candidates].sort((a, b) => a - b)) {
       const heard = months.get(month) ?? (await thingsOfMonth(ctx, user_id, month));
       months.set(month, heard);
-      const inMonth = new Set([...heard.keys(), ...pending.keys()].filter((day) => bucketOf(GRAIN.month, day) === month));
+      const inMonth = new Set(
+        [...heard.keys(), ...pending.keys()].filter((day) => bucketOf(GRAIN.month, day) === month),
+      );
       found =
         [...inMonth]
           .sort((a, b) => a - b)

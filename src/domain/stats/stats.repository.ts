@@ -141,7 +141,7 @@ export function statsStatements(db: Kysely<Schema>) {
 export function addRollupsStatements(db: Kysely<Schema>, rows: readonly Rollup[]): UnitStatement[] {
   const { addRollups } = statsStatements(db);
   const statements: UnitStatement[] = [];
-  for (let at = 0; at < rows.length; ) {
+  for (let at = 0; at < rows.length;) {
     const size = ROWS.find((one) => one <= rows.length - at) ?? 1;
     const input: Record<string, unknown> = {};
     for (const [i, row] of rows.slice(at, at + size).entries()) {
