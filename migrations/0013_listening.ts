@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { epoch, epochMs, flag, id, json, real } from './_columns.ts';
+import { byCodeUnit, epoch, epochMs, flag, id, json, real } from './_columns.ts';
 import type { Kysely } from 'kysely';
 
 /**
@@ -88,13 +88,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       .execute();
   }
   for (const [name, columns] of [
-    ['user_id', ['user_id', 'counted', 'started_at', 'id']],
-    ['user_started_at', ['user_id', 'started_at', 'id']],
+    // What was heard is in those that history is filtered along, so that a row is fetched only to be shown.
+    ['user_id', ['user_id', 'counted', 'started_at', 'id', 'track_id', 'recording_id']],
+    ['user_started_at', ['user_id', 'started_at', 'id', 'track_id', 'recording_id']],
     ['user_local_day', ['user_id', 'local_day']],
     ['track_path', ['track_id']],
     ['started_at', ['started_at']],
-    ['user_track', ['user_id', 'track_id', 'started_at']],
-    ['recording_id', ['recording_id', 'user_id']],
+    ['user_track', ['user_id', 'track_id', 'counted', 'started_at', 'id']],
+    ['user_source', ['user_id', 'source', 'counted', 'started_at', 'id']],
+    ['recording_id', ['recording_id', 'user_id', 'counted', 'started_at', 'id']],
   ] as const) {
     await db.schema
       .createIndex(`idx_listening_sessions_${name}`)
@@ -103,21 +105,54 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       .execute();
   }
 
+  await sql`create index idx_listening_sessions_skipped on listening_sessions (user_id, started_at, id)
+    where skipped = 1`.execute(db);
+  await sql`create index idx_listening_sessions_outside on listening_sessions (user_id, counted, started_at, id)
+    where track_id is null`.execute(db);
+
   // Days of a person whose rollups are not what its sessions say any more.
   await db.schema
     .createTable('stale_days')
     .addColumn('user_id', id, (c) => c.notNull().references('users.id').onDelete('cascade'))
     .addColumn('local_day', 'integer', (c) => c.notNull())
+    .addColumn('marks', 'integer', (c) => c.notNull().defaultTo(1))
     .addPrimaryKeyConstraint('stale_days_pk', ['user_id', 'local_day'])
     .execute();
   await sql`
     insert into stale_days (user_id, local_day) select distinct user_id, local_day from listening_sessions`.execute(db);
+  await db.schema
+    .createTable('stale_zones')
+    .addColumn('user_id', id, (c) => c.primaryKey().references('users.id').onDelete('cascade'))
+    .addColumn('time_zone', 'text', (c) => c.notNull())
+    .execute();
 
+  await db.schema
+    .createTable('listen_sums')
+    .addColumn('user_id', id, (c) => c.primaryKey().references('users.id').onDelete('cascade'))
+    .addColumn('version', id, (c) => c.notNull())
+    .addColumn('settled_at_ms', epochMs, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('listen_days')
+    .addColumn('user_id', id, (c) => c.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('local_day', 'integer', (c) => c.notNull())
+    .addColumn('is_hidden', flag, (c) => c.notNull())
+    .addColumn('listens', 'integer', (c) => c.notNull())
+    .addColumn('heard_ms', 'bigint', (c) => c.notNull())
+    .addColumn('plays', 'integer', (c) => c.notNull())
+    .addColumn('skips', 'integer', (c) => c.notNull())
+    .addColumn('hours_json', json, (c) => c.notNull())
+    .addColumn('most_json', json)
+    .addColumn('reaches_json', json, (c) => c.notNull())
+    .addColumn('reached_from_json', json, (c) => c.notNull())
+    .addColumn('things_json', json, (c) => c.notNull())
+    .addPrimaryKeyConstraint('listen_days_pk', ['user_id', 'local_day', 'is_hidden'])
+    .execute();
   await db.schema
     .createTable('listen_rollups')
     .addColumn('user_id', id, (c) => c.notNull().references('users.id').onDelete('cascade'))
     .addColumn('kind', 'smallint', (c) => c.notNull())
-    .addColumn('key', 'text', (c) => c.notNull())
+    .addColumn('key', sql`text ${byCodeUnit(db)}`, (c) => c.notNull())
     .addColumn('is_hidden', flag, (c) => c.notNull())
     .addColumn('grain', 'smallint', (c) => c.notNull())
     .addColumn('bucket', 'integer', (c) => c.notNull())
@@ -125,7 +160,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('heard_ms', 'bigint', (c) => c.notNull())
     .addColumn('plays', 'integer', (c) => c.notNull())
     .addColumn('skips', 'integer', (c) => c.notNull())
-    .addColumn('hours_json', json)
+    .addColumn('first_day', 'integer')
     .addPrimaryKeyConstraint('listen_rollups_pk', ['user_id', 'kind', 'key', 'is_hidden', 'grain', 'bucket'])
     .execute();
   await db.schema
@@ -133,4 +168,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .on('listen_rollups')
     .columns(['user_id', 'is_hidden', 'grain', 'bucket', 'kind', 'listens', 'heard_ms', 'key'])
     .execute();
+  await sql`create index idx_listen_rollups_first on listen_rollups (user_id, is_hidden, kind, first_day, key)
+    where first_day is not null`.execute(db);
 }

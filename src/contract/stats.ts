@@ -8,13 +8,19 @@ export const LocalDate = z.iso.date();
 export const StatsPeriod = z.enum(['day', 'week', 'month', 'year', 'all', 'custom']);
 export type StatsPeriod = z.infer<typeof StatsPeriod>;
 
-/** `date`: any day of the period, today unless said. `from` and `to` (both included) make `custom`. */
+/** A day somebody may ask for: nothing was recorded, and so nothing played, before 1860. */
+const AskedDate = LocalDate.refine((date) => date >= '1860-01-01', 'must not be before 1860-01-01');
+
+/**
+ * `period`: `week` unless said, or `custom` where `from` and `to` (both included) are given. `date`: any day of the period, today
+ * by the person's own calendar unless said.
+ */
 export const StatsQuery = z
   .strictObject({
     period: StatsPeriod.optional(),
-    date: LocalDate.optional(),
-    from: LocalDate.optional(),
-    to: LocalDate.optional(),
+    date: AskedDate.optional(),
+    from: AskedDate.optional(),
+    to: AskedDate.optional(),
     limit: z.coerce.number().int().min(1).max(100).default(10),
   })
   .refine(({ from, to }) => (from === undefined) === (to === undefined), {
@@ -28,6 +34,14 @@ export const StatsQuery = z
   .refine(({ period, from }) => period !== 'custom' || from !== undefined, {
     message: 'a custom period needs from and to',
     path: ['from'],
+  })
+  .refine(({ period, from }) => from === undefined || period === undefined || period === 'custom', {
+    message: 'from and to make a custom period',
+    path: ['period'],
+  })
+  .refine(({ date, from }) => date === undefined || from === undefined, {
+    message: 'a custom period has no date',
+    path: ['date'],
   });
 
 const Amount = {
@@ -71,10 +85,10 @@ export const TopGenre = z.object({ name: z.string(), ...Amount });
 export const Stats = z.object({
   period: StatsPeriod,
   ...Range,
-  /** The zone the calendar follows now; a listen keeps the one it was heard in. */
-  time_zone: z.string(),
+  /** The zone the calendar follows now, null for somebody else's; a listen keeps the one it was heard in. */
+  time_zone: z.string().nullable(),
   totals: StatsTotals,
-  /** The same length of time before, or null for all time. */
+  /** The period before: the day, week, month or year before, or as many days before a custom one; null for all time. */
   previous: z.object({ ...Range, totals: StatsTotals }).nullable(),
   top_tracks: z.array(TopTrack),
   top_artists: z.array(TopArtist),
@@ -100,6 +114,7 @@ export const Stats = z.object({
     /** The most heard of the new artists. */
     top_artists: z.array(TopArtist),
   }),
+  /** All that was acknowledged until then is in here: now, unless the disk refuses. */
   as_of_ms: EpochMs,
 });
 export type Stats = z.infer<typeof Stats>;
@@ -122,7 +137,7 @@ export const YearInReview = z.object({
     }),
   ),
   busiest_day: z.object({ date: LocalDate, ...Amount }).nullable(),
-  /** 0 to 23. */
+  /** 0 to 23, by time listened. */
   busiest_hour: z.int().nullable(),
   longest_streak: z.object({ days: z.int(), ...Range }).nullable(),
   /** The track heard most often within one day. */
@@ -131,6 +146,8 @@ export const YearInReview = z.object({
   first_listen: z.object({ at: EpochSeconds, track: TopTrack }).nullable(),
   /** Years that have listens, for going through them. */
   years: z.array(z.int()),
+  /** As in `Stats`. */
+  as_of_ms: EpochMs,
 });
 export type YearInReview = z.infer<typeof YearInReview>;
 
@@ -149,7 +166,7 @@ export const getYearInReview = defineEndpoint({
   path: '/listen/stats/year/{year}',
   access: 'guest',
   summary: 'My year in review',
-  params: z.strictObject({ year: z.coerce.number().int().min(1970).max(9999) }),
+  params: z.strictObject({ year: z.coerce.number().int().min(1860).max(9998) }),
   reply: YearInReview,
 });
 export const getPersonStats = defineEndpoint({

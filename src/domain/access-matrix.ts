@@ -8,12 +8,14 @@ import { openDocument } from '#contract/playlists.ts';
 import type * as accounts from '#contract/accounts.ts';
 import type * as admin from '#contract/admin.ts';
 import type * as doors from '#contract/doors.ts';
+import type * as history from '#contract/history.ts';
 import type * as library from '#contract/library.ts';
 import type * as listens from '#contract/listens.ts';
 import type * as playlists from '#contract/playlists.ts';
 import type * as presence from '#contract/presence.ts';
 import type * as security from '#contract/security.ts';
 import type * as social from '#contract/social.ts';
+import type * as stats from '#contract/stats.ts';
 import type { PrivacyLevel } from '#contract/accounts.ts';
 import type { Operation } from '#contract/endpoint.ts';
 
@@ -25,12 +27,15 @@ export type OperationName =
   | NamesIn<typeof accounts>
   | NamesIn<typeof admin>
   | NamesIn<typeof doors>
+  // What begins and ends a private session is not served here.
+  | NamesIn<Pick<typeof history, 'deleteHistory' | 'deleteListen'>>
   | NamesIn<typeof library>
   | NamesIn<typeof listens>
   | NamesIn<typeof playlists>
   | NamesIn<typeof presence>
   | NamesIn<typeof security>
-  | NamesIn<typeof social>;
+  | NamesIn<typeof social>
+  | NamesIn<typeof stats>;
 
 /**
  * What a caller is to the thing named, or to the person whose it is. A friend follows and is followed, a follower only follows;
@@ -190,7 +195,11 @@ export const RULES = {
   'listen.progress': REPORT,
   'listen.complete': REPORT,
   'listen.history': OWN_THINGS,
+  'listen.history.delete': OWN,
+  'user.listening_history.delete': NOTHING,
   'listen.session': OWN,
+  'listen.stats': NOTHING,
+  'listen.stats.year': NOTHING,
   'listen:start': COMMON,
   'listen:progress': REPORT,
   'listen:complete': REPORT,
@@ -215,6 +224,8 @@ export const RULES = {
 
   'users.search': { kind: 'people', rows: { any: KNOWN } },
   'users.get': PERSON,
+  // [SO2] For one who shares their listening with friends, as the privacy level is unless changed.
+  'users.stats': { kind: 'person', rows: { any: { ...MINE, friend: yes } } },
   'social.following': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes, follower: yes } } },
   'social.followers': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes } } },
   'social.follow': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },

@@ -25,6 +25,7 @@ import { playlistsRoutes } from './http/routes/playlists.ts';
 import { secondFactorRoutes } from './http/routes/second-factor.ts';
 import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
+import { statsRoutes } from './http/routes/stats.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
 import { createImageProcess } from './media/image-process.ts';
@@ -186,6 +187,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...listensRoutes,
     ...playlistsRoutes,
     ...socialRoutes(presence),
+    ...statsRoutes,
   ];
   const app = createApp({
     ctx,

@@ -130,7 +130,9 @@ const TRIALS: { readonly [Name in OperationName]?: Trial } = {
   'listen.progress': { thing: playback, call: report },
   'listen.complete': { thing: playback, call: complete },
   'listen.history': { thing: playback },
+  'listen.history.delete': { thing: playback },
   'listen.session': { thing: playback },
+  'listen.stats.year': { call: () => ({ params: { year: '2026' } }) },
   'listen:start': { call: start },
   'listen:progress': { thing: playback, call: report },
   'listen:complete': { thing: playback, call: complete },
@@ -150,6 +152,12 @@ const TRIALS: { readonly [Name in OperationName]?: Trial } = {
   'playlists.ticket': { keeps: true },
   'users.search': { call: (_thing, { owner }) => ({ query: `q=${owner.username}` }) },
   'users.get': { thing: ({ owner }) => owner.username },
+  'users.stats': {
+    async thing({ owner }) {
+      await owner.rest.put('/user/profile', { share_listening_history: true });
+      return owner.username;
+    },
+  },
   'listen:batch': { call: bodyOf({ sent_at_ms: 1, events: [] }) },
   'presence:set': { call: bodyOf({ status: 'away' }) },
   'clock:sync': { call: bodyOf({ t0_ms: 1 }) },
@@ -490,7 +498,7 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
       return outcome;
     }
 
-    const missing = rule.kind === 'person' && name === 'users.get' ? 'nobody-by-that-name' : newIds.id();
+    const missing = name === 'users.get' || name === 'users.stats' ? 'nobody-by-that-name' : newIds.id();
     for (const state of statesOf(name)) {
       const standing = await thingFor(name, state);
       const cells: Cell[] = [{ role: 'nobody', relation: 'nobody', state }];

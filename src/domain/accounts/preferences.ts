@@ -1,5 +1,6 @@
 import { DEFAULT_PREFERENCES, Preferences } from '#contract/accounts.ts';
 import { notFound } from '../errors.ts';
+import { DEFAULT_ZONE, markStaleZone, reckonZone } from '../listens/reckon-zone.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { findPreferencesJson } from './accounts.queries.ts';
 import { lockPreferences, updateUser } from './accounts.repository.ts';
@@ -25,14 +26,24 @@ export async function readPreferences(ctx: Ctx, actor: Actor): Promise<Preferenc
   return parsePreferences(json);
 }
 
-/** Changes the named preferences of the caller and keeps the others. */
+/**
+ * Changes the named preferences of the caller and keeps the others. Somebody who moves to another time zone has their days
+ * reckoned by it before this answers; broken off, that goes on when statistics are next read.
+ */
 export async function updatePreferences(ctx: Ctx, actor: Actor, input: Input<typeof endpoint>): Promise<Preferences> {
-  return inTransaction(ctx, async ({ trx }) => {
+  const { user_id } = actor;
+  const { merged, hasMoved } = await inTransaction(ctx, async ({ trx }) => {
     const named = Object.fromEntries(
       Object.entries(input).filter(([, value]) => value !== undefined),
     ) as Partial<Preferences>;
-    const merged = { ...parsePreferences(await lockPreferences(trx, actor.user_id)), ...named };
-    await updateUser(trx, actor.user_id, { preferences_json: JSON.stringify(merged) });
-    return merged;
+    const before = parsePreferences(await lockPreferences(trx, user_id));
+    const after = { ...before, ...named };
+    await updateUser(trx, user_id, { preferences_json: JSON.stringify(after) });
+    const zone = after.time_zone ?? DEFAULT_ZONE;
+    const moves = zone !== (before.time_zone ?? DEFAULT_ZONE);
+    if (moves) await markStaleZone(trx, user_id, zone);
+    return { merged: after, hasMoved: moves };
   });
+  if (hasMoved) await reckonZone(ctx, user_id);
+  return merged;
 }

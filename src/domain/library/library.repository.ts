@@ -1,4 +1,5 @@
 /** The only SQL that writes the library's tables. */
+import { markDaysOfTracks } from '../listens/stale-days.ts';
 import { albumArtistOf, nameKey, searchText, sortColumns, sortKey } from './library.rules.ts';
 import type { StoredCover } from './covers.ts';
 import type { TrackTags } from './library.rules.ts';
@@ -196,6 +197,10 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
       } satisfies Omit<TracksTable, 'id' | 'added_at'>,
     };
   });
+  await markRetagged(
+    tx,
+    rows.filter((row) => !row.isNew),
+  );
   const added = rows.filter((row) => row.isNew);
   if (added.length > 0) {
     await tx.trx
@@ -211,6 +216,40 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
     rows.map(({ id, genres, isNew }) => ({ track_id: id, genres, isNew })),
   );
   return { artists, albums };
+}
+
+/** What a listen counts for is read from its track: where artist, album or genres become others, its days are summed anew. */
+async function markRetagged(
+  { trx }: TxCtx,
+  rows: readonly { id: string; genres: string[]; values: Pick<TracksTable, 'artist_id' | 'album_id'> }[],
+): Promise<void> {
+  const retagged: string[] = [];
+  for (const some of chunks(rows)) {
+    const ids = some.map(({ id }) => id);
+    const tracks = await trx
+      .selectFrom('tracks')
+      .select(['id', 'artist_id', 'album_id'])
+      .where('id', 'in', ids)
+      .execute();
+    const genres = await trx
+      .selectFrom('track_genres')
+      .select(['track_id', 'genre_key'])
+      .where('track_id', 'in', ids)
+      .execute();
+    const before = new Map(tracks.map((track) => [track.id, track]));
+    const genresBefore = Map.groupBy(genres, ({ track_id }) => track_id);
+    for (const { id, genres: names, values } of some) {
+      const was = before.get(id);
+      const keys = new Set(names.map(nameKey));
+      const keysBefore = new Set((genresBefore.get(id) ?? []).map(({ genre_key }) => genre_key));
+      const isSame =
+        was?.artist_id === values.artist_id &&
+        was.album_id === values.album_id &&
+        keys.symmetricDifference(keysBefore).size === 0;
+      if (!isSame) retagged.push(id);
+    }
+  }
+  await markDaysOfTracks(trx, retagged);
 }
 
 type FileKey = Pick<TracksTable, 'library_root' | 'track_path' | 'audio_hash'>;

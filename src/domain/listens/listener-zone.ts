@@ -1,9 +1,7 @@
 import { findPreferencesJson } from '../accounts/accounts.queries.ts';
 import { parsePreferences } from '../accounts/preferences.ts';
+import { DEFAULT_ZONE } from './reckon-zone.ts';
 import type { Ctx } from '../context.ts';
-
-/** Where nobody has said where they are. */
-export const DEFAULT_ZONE = 'UTC';
 
 /** The person's own time zone, for listens that name none. */
 export async function zoneOf(ctx: Pick<Ctx, 'db'>, user_id: string): Promise<string> {

@@ -1,59 +1,11 @@
 import { notFound } from '../errors.ts';
-import { cutPage, readCursor } from '../page.ts';
-import { tracksByIds } from '../library/library.queries.ts';
 import { isCompleted, judgeListen } from './listens.rules.ts';
-import { findSession, recordingsByIds } from './listens.repository.ts';
-import { heardText, presentListen, spansOf, wallOf } from './listens.present.ts';
-import type { getListenSession, listHistory } from '#contract/listens.ts';
+import { heardThings } from './history.queries.ts';
+import { findSession } from './listens.repository.ts';
+import { heardText, spansOf, wallOf } from './listens.present.ts';
+import type { getListenSession } from '#contract/listens.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
-import type { Track } from '#contract/library.ts';
 import type { Actor, Ctx } from '../context.ts';
-import type { ListeningSessionsTable, RecordingsTable } from './listens.table.ts';
-import type { Selectable } from 'kysely';
-
-/** My listens, newest first. */
-export async function history(
-  ctx: Ctx,
-  actor: Actor,
-  { limit, cursor }: Input<typeof listHistory>,
-): Promise<Reply<typeof listHistory>> {
-  const after = readCursor<[number, string]>(cursor);
-  let query = ctx.db
-    .selectFrom('listening_sessions')
-    .selectAll()
-    .where('user_id', '=', actor.user_id)
-    .where('counted', '=', 1)
-    .orderBy('started_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit + 1);
-  if (after !== null) {
-    const [started_at, id] = after;
-    query = query.where((eb) =>
-      eb.or([eb('started_at', '<', started_at), eb.and([eb('started_at', '=', started_at), eb('id', '<', id)])]),
-    );
-  }
-  const { rows, next_cursor } = cutPage(await query.execute(), limit, (row) => [row.started_at, row.id]);
-  const heard = await heardThings(ctx, rows);
-  return { items: rows.map((row) => presentListen(row, ...heard(row))), next_cursor };
-}
-
-type Heard = Pick<Selectable<ListeningSessionsTable>, 'track_id' | 'recording_id'>;
-
-/** Looks up what was heard in these sessions. @returns the track and the recording of each */
-async function heardThings(
-  ctx: Ctx,
-  rows: readonly Heard[],
-): Promise<(row: Heard) => [Track | null, RecordingsTable | null]> {
-  const tracks = await tracksByIds(
-    ctx.db,
-    rows.flatMap((row) => row.track_id ?? []),
-  );
-  const recordings = await recordingsByIds(
-    ctx.db,
-    rows.flatMap((row) => (row.track_id === null ? (row.recording_id ?? []) : [])),
-  );
-  return (row) => [tracks.get(row.track_id ?? '') ?? null, recordings.get(row.recording_id ?? '') ?? null];
-}
 
 /** One of my sessions, with what was heard and why it counts or not. */
 export async function explainSession(

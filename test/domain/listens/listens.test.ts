@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CompleteListen, ReportProgress, StartListen } from '#contract/listens.ts';
-import { explainSession, history } from '#domain/listens/listens.queries.ts';
+import { history } from '#domain/listens/history.queries.ts';
+import { explainSession } from '#domain/listens/listens.queries.ts';
 import { completeListen, reportProgress } from '#domain/listens/report-progress.ts';
 import { startListen } from '#domain/listens/start-listen.ts';
 import { submitBatch } from '#domain/listens/submit-batch.ts';

@@ -5,7 +5,8 @@ import {
   reportProgress as progressEndpoint,
   startListen as startEndpoint,
 } from '#contract/listens.ts';
-import { explainSession, history } from '#domain/listens/listens.queries.ts';
+import { history } from '#domain/listens/history.queries.ts';
+import { explainSession } from '#domain/listens/listens.queries.ts';
 import { completeListen, reportProgress } from '#domain/listens/report-progress.ts';
 import { startListen } from '#domain/listens/start-listen.ts';
 import { on } from '../mount.ts';
