@@ -18,6 +18,11 @@ export function parsePreferences(json: string): Preferences {
   return { ...DEFAULT_PREFERENCES, ...(Object.fromEntries(known) as Partial<Preferences>) };
 }
 
+/** Whether a person's stored preferences let others see that they are here. */
+export function showsPresence(preferences_json: string): boolean {
+  return (JSON.parse(preferences_json) as Partial<Preferences> | null)?.show_presence !== false;
+}
+
 /** The caller's preferences. */
 export async function readPreferences(ctx: Ctx, actor: Actor): Promise<Preferences> {
   const json = await findPreferencesJson(ctx.db, actor.user_id);
@@ -25,14 +30,18 @@ export async function readPreferences(ctx: Ctx, actor: Actor): Promise<Preferenc
   return parsePreferences(json);
 }
 
-/** Changes the named preferences of the caller and keeps the others. */
+/** Changes the named preferences of the caller and keeps the others; returns once whoever may not see them any more does not. */
 export async function updatePreferences(ctx: Ctx, actor: Actor, input: Input<typeof endpoint>): Promise<Preferences> {
-  return inTransaction(ctx, async ({ trx }) => {
+  return inTransaction(ctx, async (tx) => {
+    const { trx } = tx;
     const named = Object.fromEntries(
       Object.entries(input).filter(([, value]) => value !== undefined),
     ) as Partial<Preferences>;
     const merged = { ...parsePreferences(await lockPreferences(trx, actor.user_id)), ...named };
     await updateUser(trx, actor.user_id, { preferences_json: JSON.stringify(merged) });
+    if (named.show_presence !== undefined) {
+      tx.publish({ name: 'preferences.changed', payload: { user_id: actor.user_id } });
+    }
     return merged;
   });
 }
