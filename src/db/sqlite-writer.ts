@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
-import type { UnitOutcome, UnitStatement } from './unit.ts';
+import type { Unit, UnitOutcome } from './unit.ts';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
 
 /** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
@@ -18,7 +18,7 @@ interface Group {
 type StepAnswer = { rows: unknown[]; changes: number };
 
 interface PendingUnit {
-  statements: readonly UnitStatement[];
+  unit: Unit;
   resolve(outcome: UnitOutcome): void;
   reject(error: Error): void;
 }
@@ -28,7 +28,7 @@ export interface SqliteWriter<S> {
   /** Runs `fn` in a transaction; resolves once the group it went into is on disk, rejects if that failed. */
   write<T>(fn: (trx: Transaction<S>) => Promise<T>): Promise<T>;
   /** One unit of work in one message; those that come while others are on their way to the disk go together. */
-  writeUnit(statements: readonly UnitStatement[]): Promise<UnitOutcome>;
+  writeUnit(unit: Unit): Promise<UnitOutcome>;
   close(): Promise<void>;
 }
 
@@ -207,9 +207,9 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       await (joined as Group | null)?.done;
       return result;
     },
-    writeUnit(statements) {
+    writeUnit(unit) {
       return new Promise((resolve, reject) => {
-        units.push({ statements, resolve, reject });
+        units.push({ unit, resolve, reject });
         if (!areUnitsOnTheirWay) void sendUnits();
       });
     },
@@ -229,8 +229,8 @@ function toError({ message, code }: { message: string; code: string }): Error {
 function toStep(pending: readonly PendingUnit[]): WriterStep {
   const numbers = new Map<string, number>();
   let hasBytes = false;
-  const units = pending.map(({ statements }) =>
-    statements.flatMap(({ sql, parameters, mustChange = false }) => {
+  const units = pending.map(({ unit }) =>
+    (typeof unit === 'function' ? unit() : unit).flatMap(({ sql, parameters, mustChange = false }) => {
       const number = numbers.get(sql) ?? numbers.size;
       numbers.set(sql, number);
       hasBytes ||= parameters.some((parameter) => typeof parameter === 'object' && parameter !== null);

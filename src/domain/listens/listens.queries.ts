@@ -1,13 +1,14 @@
 import { notFound } from '../errors.ts';
 import { cutPage, readCursor } from '../page.ts';
 import { tracksByIds } from '../library/library.queries.ts';
-import { isCompleted, judgeListen } from './listens.rules.ts';
+import { coveredMs, explain, judgeListen } from './listens.rules.ts';
 import { findSession, recordingsByIds } from './listens.repository.ts';
-import { heardText, presentListen, spansOf, wallOf } from './listens.present.ts';
+import { heardOf, heardText, presentListen } from './listens.present.ts';
 import type { getListenSession, listHistory } from '#contract/listens.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Track } from '#contract/library.ts';
 import type { Actor, Ctx } from '../context.ts';
+import type { Judgement } from './listens.rules.ts';
 import type { ListeningSessionsTable, RecordingsTable } from './listens.table.ts';
 import type { Selectable } from 'kysely';
 
@@ -63,9 +64,14 @@ export async function explainSession(
 ): Promise<Reply<typeof getListenSession>> {
   const row = await findSession(ctx.db, actor.user_id, session_id);
   if (row === undefined) throw notFound('listening session');
-  const spans = spansOf(row);
+  const heard = heardOf(row);
   const durationMs = row.track_duration === null ? null : row.track_duration * 1000;
   const [track, recording] = (await heardThings(ctx, [row]))(row);
+  // What came whole, from another program, was judged by it.
+  const judgement: Judgement =
+    row.external_key === null
+      ? judgeListen(heard.spans, durationMs)
+      : { counted: row.counted === 1, reason: 'as_reported', covered_ms: coveredMs(heard.spans), needed_ms: null };
   return {
     session_id: row.id,
     track_id: row.track_id,
@@ -73,10 +79,11 @@ export async function explainSession(
     text: heardText(track, recording),
     started_at: row.started_at,
     skipped: row.skipped === 1,
-    heard_at: wallOf(row).map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
-    spans: spans.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
+    heard_at: heard.wall.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
+    spans: heard.spans.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
     duration_played: row.duration_played,
-    completed: isCompleted(spans, durationMs),
-    ...judgeListen(spans, durationMs),
+    completed: row.completed === 1,
+    ...judgement,
+    why: explain(judgement, heard, row.started_at * 1000),
   };
 }

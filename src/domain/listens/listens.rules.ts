@@ -4,6 +4,8 @@ import type { z } from 'zod';
 
 /** Clients' timers and clocks jitter; a step ahead by less than this is playing, not seeking. */
 const SEEK_TOLERANCE_MS = 2_000;
+/** A step that falls short of its time by no more than this was played all along: timers fire late, players buffer. */
+const STALL_TOLERANCE_MS = 250;
 /** [LP6] */
 const COMPLETED_SHARE = 0.8;
 /** [LP7] ListenBrainz' rule, with Last.fm's 30 s minimum. */
@@ -11,20 +13,37 @@ const COUNTS_AFTER_MS = 240_000;
 const SHORTEST_COUNTED_MS = 30_000;
 /** A report from further ahead than this is refused. */
 const FUTURE_TOLERANCE_MS = 600_000;
+/** [LP15] Reports that are kept, so that a late one finds its place: two minutes of a client that reports every five seconds. */
+export const KEPT_REPORTS = 24;
+/** Parts a session may be heard in: nobody seeks or pauses that often, and each report writes them all. */
+const MOST_SPANS = 500;
 
-/** A heard part of a track: [from, to) in milliseconds from its start. */
+/** [from, to) in milliseconds: of a track from its start, or of server time. */
 export type Span = [from_ms: number, to_ms: number];
 
-export interface Playback {
+/** What a session's reports come to, up to one of them. */
+export interface Heard {
+  /** The highest `seq` taken; -1 before the first report. */
   last_seq: number;
   position_ms: number;
   reported_at_ms: number;
   state: 'playing' | 'paused' | 'stopped';
   rate: number;
-  /** Merged, in order. */
-  spans: Span[];
-  /** Wall milliseconds of listening. */
+  /** Parts of the track, merged and in order. */
+  spans: readonly Span[];
+  /** When it was on, by the server's clock, merged and in order. */
+  wall: readonly Span[];
+  /** Wall milliseconds of listening: as long as `wall`. */
   played_ms: number;
+}
+
+/** A session with the reports from which a late one is fitted in. */
+export interface Playback {
+  heard: Heard;
+  /** As it was before the oldest report of `tail`. */
+  settled: Heard;
+  /** The last reports taken, by rising `seq` and never falling time; each as it is stored (see `writeReport`). */
+  tail: readonly string[];
 }
 
 export interface Report {
@@ -32,8 +51,10 @@ export interface Report {
   position_ms: number;
   state: 'playing' | 'paused' | 'stopped';
   rate: number;
-  /** Server time. */
+  /** Server time, whole milliseconds. */
   occurred_at_ms: number;
+  /** The client said when; of one that did not, only its `seq` could say where it belongs. */
+  is_dated: boolean;
 }
 
 /**
@@ -52,7 +73,11 @@ export function toServerTime(
 }
 
 /** Adds a span to merged spans. */
-export function mergeSpan(spans: readonly Span[], added: Span): Span[] {
+export function mergeSpan(spans: readonly Span[], added: Span): readonly Span[] {
+  const last = spans.at(-1);
+  if (last === undefined || added[0] > last[1]) return [...spans, added];
+  // Playing on, as nearly always.
+  if (added[0] >= last[0]) return added[1] <= last[1] ? spans : [...spans.slice(0, -1), [last[0], added[1]]];
   const merged: Span[] = [];
   let [from, to] = added;
   for (const span of spans) {
@@ -70,33 +95,186 @@ export function coveredMs(spans: readonly Span[]): number {
   return spans.reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
-/**
- * [LP3] Takes one report. A repeated or older `seq` changes nothing; time while paused is not listening; a seek is not
- * listening; the part heard never exceeds wall time × rate.
- */
-export function advance(playback: Playback, report: Report, durationMs: number | null): Playback {
-  if (report.seq <= playback.last_seq || playback.state === 'stopped') return playback;
-  const atMs = Math.max(report.occurred_at_ms, playback.reported_at_ms);
-  const position = durationMs === null ? report.position_ms : Math.min(report.position_ms, durationMs);
-  const next: Playback = {
-    last_seq: report.seq,
-    position_ms: position,
+/** A playback at its start. */
+export function begin(position_ms: number, atMs: number): Playback {
+  const heard: Heard = {
+    last_seq: -1,
+    position_ms,
     reported_at_ms: atMs,
+    state: 'playing',
+    rate: 1,
+    spans: [],
+    wall: [],
+    played_ms: 0,
+  };
+  return { heard, settled: heard, tail: [] };
+}
+
+/** [LP4] The next report of a session: from it and the one before follows what was heard between them. */
+export function advance(before: Heard, report: Report, durationMs: number | null): Heard {
+  const reported_at_ms = Math.max(report.occurred_at_ms, before.reported_at_ms);
+  const position_ms = durationMs === null ? report.position_ms : Math.min(report.position_ms, durationMs);
+  const next: Heard = {
+    last_seq: report.seq,
+    position_ms,
+    reported_at_ms,
     state: report.state,
     rate: report.rate,
-    spans: playback.spans,
-    played_ms: playback.played_ms,
+    spans: before.spans,
+    wall: before.wall,
+    played_ms: before.played_ms,
   };
-  if (playback.state !== 'playing') return next;
-  const wallMs = atMs - playback.reported_at_ms;
-  const movedMs = position - playback.position_ms;
-  const possibleMs = wallMs * playback.rate;
-  if (movedMs <= 0 || movedMs > possibleMs + SEEK_TOLERANCE_MS) return next;
-  const heardMs = Math.min(movedMs, possibleMs);
+  const wallMs = reported_at_ms - before.reported_at_ms;
+  if (before.state !== 'playing' || wallMs === 0) return next;
+  const { heardMs, parts } = partsBetween(before.position_ms, position_ms, wallMs * before.rate, durationMs);
   if (heardMs <= 0) return next;
-  next.spans = mergeSpan(playback.spans, [position - heardMs, position]);
-  next.played_ms = playback.played_ms + heardMs / playback.rate;
+  const shortMs = wallMs - heardMs / before.rate;
+  // Whole milliseconds, as they are stored and shown; never earlier than the report before.
+  const wallFrom = shortMs <= STALL_TOLERANCE_MS ? before.reported_at_ms : Math.round(before.reported_at_ms + shortMs);
+  if (wallFrom === reported_at_ms) return next;
+  const spans = parts.reduce(mergeSpan, before.spans);
+  const wall = mergeSpan(before.wall, [wallFrom, reported_at_ms]);
+  if (spans.length > MOST_SPANS || wall.length > MOST_SPANS) return next;
+  next.spans = spans;
+  next.wall = wall;
+  next.played_ms = before.played_ms + reported_at_ms - wallFrom;
   return next;
+}
+
+interface Step {
+  /** Milliseconds of the track, parts heard again counted again. */
+  heardMs: number;
+  parts: Span[];
+}
+const SEEK: Step = { heardMs: 0, parts: [] };
+
+/**
+ * What a player went through from one place to another, when it could go as far as `possibleMs`: nothing if it was a seek.
+ * What is too far for the time by less than a tolerance is left off at its beginning.
+ */
+function partsBetween(from: number, to: number, possibleMs: number, durationMs: number | null): Step {
+  if (to >= from) {
+    const heardMs = Math.min(to - from, possibleMs);
+    return to - from > possibleMs + SEEK_TOLERANCE_MS ? SEEK : { heardMs, parts: [[to - heardMs, to]] };
+  }
+  // [LP17] It fell back. When that is as far as the track, begun again, plays in this time, it was begun again.
+  if (durationMs === null || durationMs <= 0) return SEEK;
+  const toEndMs = Math.max(0, durationMs - from);
+  const rounds = Math.max(0, Math.round((possibleMs - toEndMs - to) / durationMs));
+  const movedMs = toEndMs + to + rounds * durationMs;
+  if (Math.abs(movedMs - possibleMs) > SEEK_TOLERANCE_MS) return SEEK;
+  const heardMs = Math.min(movedMs, possibleMs);
+  if (heardMs <= to) return { heardMs, parts: [[to - heardMs, to]] };
+  const endFrom = Math.max(0, durationMs - (heardMs - to));
+  return {
+    heardMs,
+    parts:
+      to === 0
+        ? [[endFrom, durationMs]]
+        : [
+            [0, to],
+            [endFrom, durationMs],
+          ],
+  };
+}
+
+const STATES = ['playing', 'paused', 'stopped'] as const;
+
+/** A report as it is kept: five numbers of JSON. */
+function writeReport({ seq, position_ms, state, rate, occurred_at_ms }: Report): string {
+  return `${seq},${occurred_at_ms},${position_ms},${STATES.indexOf(state)},${rate}`;
+}
+
+function readReport(kept: string): Report {
+  const [seq = 0, occurred_at_ms = 0, position_ms = 0, state = 0, rate = 1] = kept.split(',').map(Number);
+  return { seq, occurred_at_ms, position_ms, state: STATES[state] ?? 'stopped', rate, is_dated: true };
+}
+
+/**
+ * [LP3] Takes one report. A repeated `seq` changes nothing, and neither does one that comes after the end. [LP15] One that
+ * comes late is fitted in where it belongs, if it says when it happened and that lies between its neighbours.
+ * @returns the same playback when nothing changes
+ */
+export function take(playback: Playback, report: Report, durationMs: number | null): Playback {
+  const { heard, settled, tail } = playback;
+  if (report.seq <= heard.last_seq) return fitIn(playback, report, durationMs);
+  if (heard.state === 'stopped') return playback;
+  const next = advance(heard, report, durationMs);
+  const kept = writeReport({ ...report, occurred_at_ms: next.reported_at_ms, position_ms: next.position_ms });
+  return settle(next, settled, [...tail, kept], durationMs);
+}
+
+function fitIn(playback: Playback, report: Report, durationMs: number | null): Playback {
+  const { settled } = playback;
+  if (!report.is_dated || report.seq <= settled.last_seq) return playback;
+  const reports = playback.tail.map(readReport);
+  const place = reports.findIndex((one) => one.seq >= report.seq);
+  const next = reports[place];
+  const earliestMs = reports[place - 1]?.occurred_at_ms ?? settled.reported_at_ms;
+  if (next === undefined || next.seq === report.seq) return playback;
+  if (report.occurred_at_ms < earliestMs || report.occurred_at_ms > next.occurred_at_ms) return playback;
+  reports.splice(place, 0, report);
+  let heard = settled;
+  const tail: string[] = [];
+  for (const one of reports) {
+    heard = advance(heard, one, durationMs);
+    tail.push(writeReport({ ...one, position_ms: heard.position_ms }));
+    // What was taken as coming after it comes after the end.
+    if (one.state === 'stopped') break;
+  }
+  return settle(heard, settled, tail, durationMs);
+}
+
+/** Keeps no more reports than it needs to. */
+function settle(heard: Heard, settled: Heard, tail: string[], durationMs: number | null): Playback {
+  while (tail.length > KEPT_REPORTS) settled = advance(settled, readReport(tail.shift() ?? ''), durationMs);
+  return { heard, settled, tail };
+}
+
+/** Spans as they are stored: JSON. */
+export function writeSpans(spans: readonly Span[]): string {
+  let text = '';
+  for (const [from, to] of spans) text += `${text === '' ? '' : ','}[${from},${to}]`;
+  return `[${text}]`;
+}
+
+/** The playback that was stored so. `heard`: what it came to, as the other columns have it. */
+export function readReports(reports_json: string, heard: Heard): Playback {
+  const [before, ...numbers] = JSON.parse(reports_json) as [StoredHeard?, ...number[]];
+  // None were kept: it came here before they were, or has none.
+  if (before === undefined) return { heard, settled: heard, tail: [] };
+  const [last_seq, reported_at_ms, position_ms, state, rate, played_ms, spans, wall] = before;
+  const settled: Heard = {
+    last_seq,
+    position_ms,
+    reported_at_ms,
+    state: STATES[state] ?? 'stopped',
+    rate,
+    spans,
+    wall,
+    played_ms,
+  };
+  const tail: string[] = [];
+  for (let i = 0; i < numbers.length; i += 5) tail.push(numbers.slice(i, i + 5).join());
+  return { heard, settled, tail };
+}
+
+type StoredHeard = [
+  last_seq: number,
+  reported_at_ms: number,
+  position_ms: number,
+  state: number,
+  rate: number,
+  played_ms: number,
+  spans: Span[],
+  wall: Span[],
+];
+
+/** What late reports are fitted in from, as one column: what is settled, then the five numbers of each report. */
+export function writeReports({ settled, tail }: Playback): string {
+  const { last_seq, position_ms, reported_at_ms, state, rate, spans, wall, played_ms } = settled;
+  const before = `[[${last_seq},${reported_at_ms},${position_ms},${STATES.indexOf(state)},${rate},${played_ms}`;
+  return `${before},${writeSpans(spans)},${writeSpans(wall)}]${tail.length === 0 ? '' : ','}${tail.join()}]`;
 }
 
 /** [LP6] Over 80 % of the track was covered. */
@@ -106,38 +284,73 @@ export function isCompleted(spans: readonly Span[], durationMs: number | null): 
 
 export interface Judgement {
   counted: boolean;
-  /** In words for its listener. */
-  why: string;
   reason: z.output<typeof CountReason>;
   covered_ms: number;
   /** What it takes; null where nothing would do. */
   needed_ms: number | null;
 }
 
-/** [LP7] Why a session counts as a listen or not. */
+/** [LP7] Whether a session counts as a listen. */
 export function judgeListen(spans: readonly Span[], durationMs: number | null): Judgement {
   const covered_ms = coveredMs(spans);
-  if (durationMs === null) {
-    const why = 'The length of this track is not known.';
-    return { counted: false, why, reason: 'length_unknown', covered_ms, needed_ms: null };
-  }
+  if (durationMs === null) return { counted: false, reason: 'length_unknown', covered_ms, needed_ms: null };
   if (durationMs <= SHORTEST_COUNTED_MS) {
-    const why = 'Tracks of 30 seconds or less do not count.';
-    return { counted: false, why, reason: 'too_short_a_track', covered_ms, needed_ms: null };
+    return { counted: false, reason: 'too_short_a_track', covered_ms, needed_ms: null };
   }
-  const seconds = (ms: number) => Math.round(ms / 1000);
   const needed_ms = Math.min(durationMs / 2, COUNTS_AFTER_MS);
   const counted = covered_ms >= needed_ms;
-  return {
-    counted,
-    why: `${counted ? '' : 'Only '}${seconds(covered_ms)} s of the track were heard; ${seconds(needed_ms)} s are needed.`,
-    reason: counted ? 'heard_enough' : 'heard_too_little',
-    covered_ms,
-    needed_ms,
-  };
+  return { counted, reason: counted ? 'heard_enough' : 'heard_too_little', covered_ms, needed_ms };
 }
 
-/** [LP14] Left for something else before it counted, by its own end: the far end of the track is no skip. */
-export function isSkip(state: Playback['state'], counted: boolean, durationMs: number | null): boolean {
-  return state === 'stopped' && !counted && durationMs !== null && durationMs > SHORTEST_COUNTED_MS;
+/** [LP18] Left for something else before it counted. Whoever came to the end of the track has not skipped it. */
+export function isSkip({ state, position_ms, spans }: Heard, counted: boolean, durationMs: number | null): boolean {
+  if (state !== 'stopped' || counted || durationMs === null || durationMs <= SHORTEST_COUNTED_MS) return false;
+  return Math.max(position_ms, spans.at(-1)?.[1] ?? 0) < durationMs - SEEK_TOLERANCE_MS;
+}
+
+/** [LP19] Why a session counts or not, in words for its listener. */
+export function explain(
+  { counted, reason, covered_ms, needed_ms }: Judgement,
+  heard: Pick<Heard, 'spans' | 'played_ms' | 'reported_at_ms' | 'rate'>,
+  begun_at_ms: number,
+): string {
+  if (reason === 'as_reported')
+    return 'It counts: another program reported it as heard, without saying which parts of it.';
+  const heardWords = `${inWords(covered_ms)} of the track heard`;
+  const sentences: string[] = [];
+  if (reason === 'length_unknown')
+    sentences.push(`It does not count: the length of this track is not known; ${heardWords}.`);
+  else if (needed_ms === null) {
+    sentences.push(`It does not count: tracks of 30 seconds or less never do; ${heardWords}.`);
+  } else if (counted) sentences.push(`It counts: ${heardWords}, ${inWords(needed_ms)} needed.`);
+  else {
+    // Up, so that it never says that nothing is missing.
+    const missing = inWords(Math.ceil((needed_ms - covered_ms) / 1000) * 1000);
+    sentences.push(`It does not count: only ${heardWords}, ${inWords(needed_ms)} needed, ${missing} missing.`);
+  }
+  const passedOverMs = gapsMs(heard.spans);
+  if (passedOverMs >= 1_000) sentences.push(`Passed over by seeking, not counted: ${inWords(passedOverMs)}.`);
+  // Only at the usual speed are milliseconds of listening those of the track, and timers' jitter is not a repeat.
+  const againMs = heard.played_ms - covered_ms;
+  if (heard.rate === 1 && againMs >= Math.max(5_000, covered_ms / 10)) {
+    sentences.push(`Heard again, each part counted once: ${inWords(againMs)}.`);
+  }
+  const stillMs = heard.reported_at_ms - begun_at_ms - heard.played_ms;
+  // When it began is known to the second.
+  if (stillMs >= 2_000) sentences.push(`Paused or standing still, not counted: ${inWords(stillMs)}.`);
+  return sentences.join(' ');
+}
+
+/** What lies between the parts that were heard. */
+function gapsMs(spans: readonly Span[]): number {
+  const [first, last] = [spans[0], spans.at(-1)];
+  return first === undefined || last === undefined ? 0 : last[1] - first[0] - coveredMs(spans);
+}
+
+/** 3 min 20 s */
+function inWords(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const [h, min, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const parts = [h > 0 ? `${h} h` : '', min > 0 ? `${min} min` : '', s > 0 || seconds === 0 ? `${s} s` : ''];
+  return parts.filter((part) => part !== '').join(' ');
 }

@@ -11,15 +11,21 @@ export interface LivePlayback {
   track_id: string;
   /** Seconds; null when unknown. */
   track_duration: number | null;
+  /** The day it belongs to by its listener's calendar. */
+  local_day: number;
   counted: boolean;
   playback: Playback;
+  /** Of the last write that was made for it. */
+  revision: number;
+  /** A write whose turn has not come, so that further reports go with it; whether it was taken. */
+  waiting: Promise<boolean> | null;
   /** The last write of it; when that fails, what is remembered is ahead of the disk and is forgotten. */
   stored: Promise<unknown>;
 }
 
 /**
  * The sessions under way in this process, so that a report costs one statement and no question. The database has the last
- * word: every write says which `seq` it builds on, and is refused when another process has moved the session on.
+ * word: every write says which revision it builds on, and is refused when another process has moved the session on.
  */
 export interface Playbacks {
   /** By our id or by the client's own. */

@@ -43,5 +43,6 @@ export async function prepareReport(
     return async () => ({ session_id, seq, duration_played: 0, completed: false, counted: false });
   }
   const live = ctx.playbacks.find(actor.user_id, session_id) ?? (await openPlayback(ctx, actor.user_id, session_id));
-  return () => takeReport(ctx, actor, live, { seq, position_ms, state, rate, occurred_at_ms });
+  const is_dated = input.occurred_at_ms !== undefined;
+  return () => takeReport(ctx, actor, live, { seq, position_ms, state, rate, occurred_at_ms, is_dated });
 }
