@@ -25,6 +25,8 @@ const CLIENTS = 50;
 const IN_FLIGHT = 4;
 const REPORTS = 10_000;
 const ROUNDS = 5;
+/** Longer than all rounds take, so that every report tells of something heard. */
+const TRACK_SECONDS = 300;
 
 async function serveEcho(): Promise<void> {
   const http = createHttpServer();
@@ -57,6 +59,7 @@ interface Side {
 interface Lane {
   socket: Socket;
   session_id: string;
+  begunMs: number;
   seq: number;
 }
 
@@ -78,7 +81,7 @@ async function openSide(mode: 'ours' | 'echo', env: Record<string, string>, toke
       const started = (await socket.timeout(10_000).emitWithAck('listen:start', { track_id, source: 'api' })) as {
         data: { session_id: string };
       };
-      return { socket, session_id: started.data.session_id, seq: 0 };
+      return { socket, session_id: started.data.session_id, begunMs: performance.now(), seq: 0 };
     }),
   );
   return { server, lanes };
@@ -99,7 +102,7 @@ async function runRound({ server, lanes }: Side): Promise<Round> {
     while (left-- > 0) {
       const seq = ++lane.seq;
       const sentMs = performance.now();
-      const report = { session_id: lane.session_id, seq, position_ms: seq * 5, state: 'playing' };
+      const report = { session_id: lane.session_id, seq, position_ms: sentMs - lane.begunMs, state: 'playing' };
       const answer = (await lane.socket.timeout(10_000).emitWithAck('listen:progress', report)) as { ok: boolean };
       if (!answer.ok) throw new Error(`a report was refused: ${JSON.stringify(answer)}`);
       latencies.push(performance.now() - sentMs);
@@ -123,7 +126,7 @@ async function compare(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'bench-gateway-'));
   const music = path.join(folder, 'music');
   mkdirSync(music);
-  makeLibrary(music, { 'one.wav': { title: 'One', artist: 'Bench', album: 'Bench', seconds: 1 } });
+  makeLibrary(music, { 'one.wav': { title: 'One', artist: 'Bench', album: 'Bench', seconds: TRACK_SECONDS } });
   const issuer = await startIssuer();
   try {
     const exp = Math.floor(Date.now() / 1000) + 3600;

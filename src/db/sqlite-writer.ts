@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
@@ -158,6 +159,8 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     areUnitsOnTheirWay = true;
     try {
       while (units.length > 0) {
+        // What has arrived by now is handled first, and goes with it: a message to the worker costs as much as ten units.
+        await turnOfTheLoop();
         // Its own turn: in the middle of a transaction it would be undone with it.
         await driver.acquireConnection();
         commitGroup();

@@ -33,8 +33,8 @@ export function heardOf(row: Row): Heard {
 }
 
 /** The row as the rules see it. */
-export function playbackOf(row: Row): Playback {
-  return readReports(row.reports_json, heardOf(row));
+export function playbackOf(row: Row, durationMs: number | null): Playback {
+  return readReports(row.reports_json, heardOf(row), durationMs);
 }
 
 /** What was heard, in words: the track's as it is now, else as it was named. */

@@ -1,7 +1,7 @@
 import { notFound } from '../errors.ts';
 import { cutPage, readCursor } from '../page.ts';
 import { tracksByIds } from '../library/library.queries.ts';
-import { coveredMs, explain, judgeListen } from './listens.rules.ts';
+import { coveredMs, explain, judgeListen, toMs } from './listens.rules.ts';
 import { findSession, recordingsByIds } from './listens.repository.ts';
 import { heardOf, heardText, presentListen } from './listens.present.ts';
 import type { getListenSession, listHistory } from '#contract/listens.ts';
@@ -65,7 +65,7 @@ export async function explainSession(
   const row = await findSession(ctx.db, actor.user_id, session_id);
   if (row === undefined) throw notFound('listening session');
   const heard = heardOf(row);
-  const durationMs = row.track_duration === null ? null : row.track_duration * 1000;
+  const durationMs = toMs(row.track_duration);
   const [track, recording] = (await heardThings(ctx, [row]))(row);
   // What came whole, from another program, was judged by it.
   const judgement: Judgement =

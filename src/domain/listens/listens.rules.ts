@@ -13,8 +13,12 @@ const COUNTS_AFTER_MS = 240_000;
 const SHORTEST_COUNTED_MS = 30_000;
 /** A report from further ahead than this is refused. */
 const FUTURE_TOLERANCE_MS = 600_000;
-/** [LP15] Reports that are kept, so that a late one finds its place: two minutes of a client that reports every five seconds. */
+/**
+ * [LP15] Reports that are kept at least, so that a late one finds its place: two minutes of a client that reports every five
+ * seconds. They are let go of by the block, so that a report costs the same however many came before it.
+ */
 export const KEPT_REPORTS = 24;
+const BLOCK = 8;
 /** Parts a session may be heard in: nobody seeks or pauses that often, and each report writes them all. */
 const MOST_SPANS = 500;
 
@@ -42,6 +46,8 @@ export interface Playback {
   heard: Heard;
   /** As it was before the oldest report of `tail`. */
   settled: Heard;
+  /** As it was after each whole block of `tail`: what is settled next. */
+  blocks: readonly Heard[];
   /** The last reports taken, by rising `seq` and never falling time; each as it is stored (see `writeReport`). */
   tail: readonly string[];
 }
@@ -72,6 +78,11 @@ export function toServerTime(
   return Math.max(0, Math.min(atMs, nowMs));
 }
 
+/** A track's length (seconds; null when unknown) as the rules take it. */
+export function toMs(track_duration: number | null): number | null {
+  return track_duration === null ? null : Math.round(track_duration * 1000);
+}
+
 /** Adds a span to merged spans. */
 export function mergeSpan(spans: readonly Span[], added: Span): readonly Span[] {
   const last = spans.at(-1);
@@ -92,7 +103,9 @@ export function mergeSpan(spans: readonly Span[], added: Span): readonly Span[] 
 }
 
 export function coveredMs(spans: readonly Span[]): number {
-  return spans.reduce((sum, [from, to]) => sum + to - from, 0);
+  let sum = 0;
+  for (const [from, to] of spans) sum += to - from;
+  return sum;
 }
 
 /** A playback at its start. */
@@ -107,13 +120,15 @@ export function begin(position_ms: number, atMs: number): Playback {
     wall: [],
     played_ms: 0,
   };
-  return { heard, settled: heard, tail: [] };
+  return { heard, settled: heard, blocks: [], tail: [] };
 }
 
 /** [LP4] The next report of a session: from it and the one before follows what was heard between them. */
 export function advance(before: Heard, report: Report, durationMs: number | null): Heard {
   const reported_at_ms = Math.max(report.occurred_at_ms, before.reported_at_ms);
-  const position_ms = durationMs === null ? report.position_ms : Math.min(report.position_ms, durationMs);
+  // Whole milliseconds, like all that follows from them: they add up exactly, and are short to store.
+  const said = Math.round(report.position_ms);
+  const position_ms = durationMs === null ? said : Math.min(said, durationMs);
   const next: Heard = {
     last_seq: report.seq,
     position_ms,
@@ -126,10 +141,9 @@ export function advance(before: Heard, report: Report, durationMs: number | null
   };
   const wallMs = reported_at_ms - before.reported_at_ms;
   if (before.state !== 'playing' || wallMs === 0) return next;
-  const { heardMs, parts } = partsBetween(before.position_ms, position_ms, wallMs * before.rate, durationMs);
+  const { heardMs, parts } = stepTo(position_ms, before, wallMs * before.rate, durationMs);
   if (heardMs <= 0) return next;
   const shortMs = wallMs - heardMs / before.rate;
-  // Whole milliseconds, as they are stored and shown; never earlier than the report before.
   const wallFrom = shortMs <= STALL_TOLERANCE_MS ? before.reported_at_ms : Math.round(before.reported_at_ms + shortMs);
   if (wallFrom === reported_at_ms) return next;
   const spans = parts.reduce(mergeSpan, before.spans);
@@ -148,14 +162,14 @@ interface Step {
 }
 const SEEK: Step = { heardMs: 0, parts: [] };
 
-/**
- * What a player went through from one place to another, when it could go as far as `possibleMs`: nothing if it was a seek.
- * What is too far for the time by less than a tolerance is left off at its beginning.
- */
-function partsBetween(from: number, to: number, possibleMs: number, durationMs: number | null): Step {
+/** What a player went through on its way to `to`, when it could go as far as `possibleMs`: nothing if it was a seek. */
+function stepTo(to: number, before: Heard, possibleMs: number, durationMs: number | null): Step {
+  const from = before.position_ms;
   if (to >= from) {
-    const heardMs = Math.min(to - from, possibleMs);
-    return to - from > possibleMs + SEEK_TOLERANCE_MS ? SEEK : { heardMs, parts: [[to - heardMs, to]] };
+    if (to - from > possibleMs + SEEK_TOLERANCE_MS) return SEEK;
+    const start = heardUntil(before.spans, from);
+    const heardMs = Math.floor(Math.min(to - start, possibleMs));
+    return { heardMs, parts: [[start, start + heardMs]] };
   }
   // [LP17] It fell back. When that is as far as the track, begun again, plays in this time, it was begun again.
   if (durationMs === null || durationMs <= 0) return SEEK;
@@ -163,31 +177,62 @@ function partsBetween(from: number, to: number, possibleMs: number, durationMs: 
   const rounds = Math.max(0, Math.round((possibleMs - toEndMs - to) / durationMs));
   const movedMs = toEndMs + to + rounds * durationMs;
   if (Math.abs(movedMs - possibleMs) > SEEK_TOLERANCE_MS) return SEEK;
-  const heardMs = Math.min(movedMs, possibleMs);
-  if (heardMs <= to) return { heardMs, parts: [[to - heardMs, to]] };
-  const endFrom = Math.max(0, durationMs - (heardMs - to));
-  return {
-    heardMs,
-    parts:
-      to === 0
-        ? [[endFrom, durationMs]]
-        : [
-            [0, to],
-            [endFrom, durationMs],
-          ],
-  };
+  const heardMs = Math.floor(Math.min(movedMs, possibleMs));
+  const start = Math.min(from, durationMs);
+  if (heardMs <= toEndMs) return { heardMs, parts: [[start, start + heardMs]] };
+  const again: Span = [0, Math.min(durationMs, heardMs - toEndMs)];
+  return { heardMs, parts: toEndMs === 0 ? [again] : [again, [start, durationMs]] };
+}
+
+/**
+ * Where a step from `from` goes on being heard. What was too far for its time by less than the tolerance was left off at its
+ * end: a clock that runs a little fast would leave a gap in every step, if the next one did not begin there.
+ */
+function heardUntil(spans: readonly Span[], from: number): number {
+  for (let i = spans.length - 1; i >= 0; i--) {
+    const [begun, until] = spans[i] as Span;
+    if (begun <= from) return until >= from || until < from - SEEK_TOLERANCE_MS ? from : until;
+  }
+  return from;
 }
 
 const STATES = ['playing', 'paused', 'stopped'] as const;
 
-/** A report as it is kept: five numbers of JSON. */
-function writeReport({ seq, position_ms, state, rate, occurred_at_ms }: Report): string {
-  return `${seq},${occurred_at_ms},${position_ms},${STATES.indexOf(state)},${rate}`;
+/** Where a report is seen from: the one before it. */
+type Origin = Pick<Heard, 'last_seq' | 'reported_at_ms' | 'position_ms'>;
+
+/** A report as it is kept, five numbers of JSON: what it adds to the one before it, its state and its rate. */
+function writeReport(from: Origin, { last_seq, reported_at_ms, position_ms, state, rate }: Heard): string {
+  const [seq, at, position] = [
+    last_seq - from.last_seq,
+    reported_at_ms - from.reported_at_ms,
+    position_ms - from.position_ms,
+  ];
+  return `${seq},${at},${position},${STATES.indexOf(state)},${rate}`;
 }
 
-function readReport(kept: string): Report {
-  const [seq = 0, occurred_at_ms = 0, position_ms = 0, state = 0, rate = 1] = kept.split(',').map(Number);
-  return { seq, occurred_at_ms, position_ms, state: STATES[state] ?? 'stopped', rate, is_dated: true };
+function readReport(from: Origin, kept: string): Report {
+  const [seq = 0, at = 0, position = 0, state = 0, rate = 1] = kept.split(',').map(Number);
+  return {
+    seq: from.last_seq + seq,
+    occurred_at_ms: from.reported_at_ms + at,
+    position_ms: from.position_ms + position,
+    state: STATES[state] ?? 'stopped',
+    rate,
+    is_dated: true,
+  };
+}
+
+/** All that is kept, in order. */
+function readTail({ settled, tail }: Pick<Playback, 'settled' | 'tail'>): Report[] {
+  const reports: Report[] = [];
+  let from: Origin = settled;
+  for (const kept of tail) {
+    const report = readReport(from, kept);
+    reports.push(report);
+    from = { last_seq: report.seq, reported_at_ms: report.occurred_at_ms, position_ms: report.position_ms };
+  }
+  return reports;
 }
 
 /**
@@ -196,39 +241,39 @@ function readReport(kept: string): Report {
  * @returns the same playback when nothing changes
  */
 export function take(playback: Playback, report: Report, durationMs: number | null): Playback {
-  const { heard, settled, tail } = playback;
+  const { heard } = playback;
   if (report.seq <= heard.last_seq) return fitIn(playback, report, durationMs);
-  if (heard.state === 'stopped') return playback;
+  return heard.state === 'stopped' ? playback : append(playback, report, durationMs);
+}
+
+function append({ heard, settled, blocks, tail }: Playback, report: Report, durationMs: number | null): Playback {
   const next = advance(heard, report, durationMs);
-  const kept = writeReport({ ...report, occurred_at_ms: next.reported_at_ms, position_ms: next.position_ms });
-  return settle(next, settled, [...tail, kept], durationMs);
+  const kept = [...tail, writeReport(heard, next)];
+  if (kept.length % BLOCK !== 0) return { heard: next, settled, blocks, tail: kept };
+  const [first = settled, ...later] = blocks;
+  return kept.length < KEPT_REPORTS + BLOCK
+    ? { heard: next, settled, blocks: [...blocks, next], tail: kept }
+    : { heard: next, settled: first, blocks: [...later, next], tail: kept.slice(BLOCK) };
 }
 
 function fitIn(playback: Playback, report: Report, durationMs: number | null): Playback {
   const { settled } = playback;
   if (!report.is_dated || report.seq <= settled.last_seq) return playback;
-  const reports = playback.tail.map(readReport);
+  const reports = readTail(playback);
   const place = reports.findIndex((one) => one.seq >= report.seq);
   const next = reports[place];
   const earliestMs = reports[place - 1]?.occurred_at_ms ?? settled.reported_at_ms;
   if (next === undefined || next.seq === report.seq) return playback;
   if (report.occurred_at_ms < earliestMs || report.occurred_at_ms > next.occurred_at_ms) return playback;
   reports.splice(place, 0, report);
-  let heard = settled;
-  const tail: string[] = [];
-  for (const one of reports) {
-    heard = advance(heard, one, durationMs);
-    tail.push(writeReport({ ...one, position_ms: heard.position_ms }));
-    // What was taken as coming after it comes after the end.
-    if (one.state === 'stopped') break;
-  }
-  return settle(heard, settled, tail, durationMs);
+  return again(settled, reports, durationMs);
 }
 
-/** Keeps no more reports than it needs to. */
-function settle(heard: Heard, settled: Heard, tail: string[], durationMs: number | null): Playback {
-  while (tail.length > KEPT_REPORTS) settled = advance(settled, readReport(tail.shift() ?? ''), durationMs);
-  return { heard, settled, tail };
+/** Takes reports that are in order. What was taken as coming after the end comes after it. */
+function again(settled: Heard, reports: readonly Report[], durationMs: number | null): Playback {
+  let playback: Playback = { heard: settled, settled, blocks: [], tail: [] };
+  for (const report of reports) playback = take(playback, report, durationMs);
+  return playback;
 }
 
 /** Spans as they are stored: JSON. */
@@ -238,11 +283,11 @@ export function writeSpans(spans: readonly Span[]): string {
   return `[${text}]`;
 }
 
-/** The playback that was stored so. `heard`: what it came to, as the other columns have it. */
-export function readReports(reports_json: string, heard: Heard): Playback {
+/** The playback that was stored so. `heard`: what it had come to, as the other columns have it. */
+export function readReports(reports_json: string, heard: Heard, durationMs: number | null): Playback {
   const [before, ...numbers] = JSON.parse(reports_json) as [StoredHeard?, ...number[]];
   // None were kept: it came here before they were, or has none.
-  if (before === undefined) return { heard, settled: heard, tail: [] };
+  if (before === undefined) return { heard, settled: heard, blocks: [], tail: [] };
   const [last_seq, reported_at_ms, position_ms, state, rate, played_ms, spans, wall] = before;
   const settled: Heard = {
     last_seq,
@@ -256,7 +301,7 @@ export function readReports(reports_json: string, heard: Heard): Playback {
   };
   const tail: string[] = [];
   for (let i = 0; i < numbers.length; i += 5) tail.push(numbers.slice(i, i + 5).join());
-  return { heard, settled, tail };
+  return { ...again(settled, readTail({ settled, tail }), durationMs), heard };
 }
 
 type StoredHeard = [

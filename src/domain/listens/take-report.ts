@@ -1,6 +1,6 @@
 import { DomainError, notFound } from '../errors.ts';
 import { toStorageError } from '../unit-of-work.ts';
-import { isCompleted, isSkip, judgeListen, take, writeReports, writeSpans } from './listens.rules.ts';
+import { isCompleted, isSkip, judgeListen, take, toMs, writeReports, writeSpans } from './listens.rules.ts';
 import { playbackOf } from './listens.present.ts';
 import { countStatement, findSession, progressStatement } from './listens.repository.ts';
 import { staleDayStatement } from './stale-days.ts';
@@ -43,7 +43,7 @@ export async function findPlayback(ctx: Ctx, user_id: string, session_id: string
     track_duration: row.track_duration,
     local_day: row.local_day,
     counted: row.counted === 1,
-    playback: playbackOf(row),
+    playback: playbackOf(row, toMs(row.track_duration)),
     revision: row.revision,
     waiting: null,
     stored: Promise.resolve(),
@@ -61,7 +61,7 @@ export async function takeReport(ctx: Ctx, actor: Actor, opened: LivePlayback, r
   for (let live = opened, tries = 1; tries <= TRIES; tries++) {
     const before = live.playback;
     const wasCounted = live.counted;
-    const durationMs = live.track_duration === null ? null : live.track_duration * 1000;
+    const durationMs = toMs(live.track_duration);
     const after = take(before, report, durationMs);
     if (after === before) {
       const taken = answerOf(live, durationMs);
@@ -150,7 +150,7 @@ function statementsOf(
 ): readonly UnitStatement[] {
   const { session_id: id, user_id, local_day, counted, playback } = live;
   const { heard } = playback;
-  const durationMs = live.track_duration === null ? null : live.track_duration * 1000;
+  const durationMs = toMs(live.track_duration);
   const builds_on_revision = live.revision;
   live.revision += 1;
   const statements = [
