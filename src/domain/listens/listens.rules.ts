@@ -19,6 +19,7 @@ const FUTURE_TOLERANCE_MS = 600_000;
  */
 export const KEPT_REPORTS = 24;
 const BLOCK = 8;
+const MOST_BLOCKS = KEPT_REPORTS / BLOCK + 1;
 /** Parts a session may be heard in: nobody seeks or pauses that often, and each report writes them all. */
 const MOST_SPANS = 500;
 
@@ -44,12 +45,19 @@ export interface Heard {
 /** A session with the reports from which a late one is fitted in. */
 export interface Playback {
   heard: Heard;
-  /** As it was before the oldest report of `tail`. */
+  /** As it was before the oldest report of `blocks`. */
   settled: Heard;
-  /** As it was after each whole block of `tail`: what is settled next. */
-  blocks: readonly Heard[];
-  /** The last reports taken, by rising `seq` and never falling time; each as it is stored (see `writeReport`). */
-  tail: readonly string[];
+  /** The last reports taken, by rising `seq` and never falling time; all but the last block are full. */
+  blocks: readonly Block[];
+}
+
+/** Some reports in order. */
+interface Block {
+  count: number;
+  /** As they are stored (see `writeReport`). */
+  kept: string;
+  /** What was heard up to the last of them. */
+  heard: Heard;
 }
 
 export interface Report {
@@ -120,7 +128,7 @@ export function begin(position_ms: number, atMs: number): Playback {
     wall: [],
     played_ms: 0,
   };
-  return { heard, settled: heard, blocks: [], tail: [] };
+  return { heard, settled: heard, blocks: [] };
 }
 
 /** [LP4] The next report of a session: from it and the one before follows what was heard between them. */
@@ -211,8 +219,7 @@ function writeReport(from: Origin, { last_seq, reported_at_ms, position_ms, stat
   return `${seq},${at},${position},${STATES.indexOf(state)},${rate}`;
 }
 
-function readReport(from: Origin, kept: string): Report {
-  const [seq = 0, at = 0, position = 0, state = 0, rate = 1] = kept.split(',').map(Number);
+function readReport(from: Origin, [seq = 0, at = 0, position = 0, state = 0, rate = 1]: readonly number[]): Report {
   return {
     seq: from.last_seq + seq,
     occurred_at_ms: from.reported_at_ms + at,
@@ -223,12 +230,12 @@ function readReport(from: Origin, kept: string): Report {
   };
 }
 
-/** All that is kept, in order. */
-function readTail({ settled, tail }: Pick<Playback, 'settled' | 'tail'>): Report[] {
+/** Reports as they are kept, in order. */
+function readAll(settled: Heard, numbers: readonly number[]): Report[] {
   const reports: Report[] = [];
   let from: Origin = settled;
-  for (const kept of tail) {
-    const report = readReport(from, kept);
+  for (let i = 0; i + 4 < numbers.length; i += 5) {
+    const report = readReport(from, numbers.slice(i, i + 5));
     reports.push(report);
     from = { last_seq: report.seq, reported_at_ms: report.occurred_at_ms, position_ms: report.position_ms };
   }
@@ -246,20 +253,26 @@ export function take(playback: Playback, report: Report, durationMs: number | nu
   return heard.state === 'stopped' ? playback : append(playback, report, durationMs);
 }
 
-function append({ heard, settled, blocks, tail }: Playback, report: Report, durationMs: number | null): Playback {
+function append({ heard, settled, blocks }: Playback, report: Report, durationMs: number | null): Playback {
   const next = advance(heard, report, durationMs);
-  const kept = [...tail, writeReport(heard, next)];
-  if (kept.length % BLOCK !== 0) return { heard: next, settled, blocks, tail: kept };
-  const [first = settled, ...later] = blocks;
-  return kept.length < KEPT_REPORTS + BLOCK
-    ? { heard: next, settled, blocks: [...blocks, next], tail: kept }
-    : { heard: next, settled: first, blocks: [...later, next], tail: kept.slice(BLOCK) };
+  const kept = writeReport(heard, next);
+  const last = blocks.at(-1);
+  if (last !== undefined && last.count < BLOCK) {
+    const longer: Block = { count: last.count + 1, kept: `${last.kept},${kept}`, heard: next };
+    return { heard: next, settled, blocks: [...blocks.slice(0, -1), longer] };
+  }
+  const isFull = blocks.length === MOST_BLOCKS;
+  return {
+    heard: next,
+    settled: isFull ? (blocks[0]?.heard ?? settled) : settled,
+    blocks: [...(isFull ? blocks.slice(1) : blocks), { count: 1, kept, heard: next }],
+  };
 }
 
 function fitIn(playback: Playback, report: Report, durationMs: number | null): Playback {
   const { settled } = playback;
   if (!report.is_dated || report.seq <= settled.last_seq) return playback;
-  const reports = readTail(playback);
+  const reports = readAll(settled, playback.blocks.flatMap((block) => block.kept.split(',')).map(Number));
   const place = reports.findIndex((one) => one.seq >= report.seq);
   const next = reports[place];
   const earliestMs = reports[place - 1]?.occurred_at_ms ?? settled.reported_at_ms;
@@ -271,7 +284,7 @@ function fitIn(playback: Playback, report: Report, durationMs: number | null): P
 
 /** Takes reports that are in order. What was taken as coming after the end comes after it. */
 function again(settled: Heard, reports: readonly Report[], durationMs: number | null): Playback {
-  let playback: Playback = { heard: settled, settled, blocks: [], tail: [] };
+  let playback: Playback = { heard: settled, settled, blocks: [] };
   for (const report of reports) playback = take(playback, report, durationMs);
   return playback;
 }
@@ -287,7 +300,7 @@ export function writeSpans(spans: readonly Span[]): string {
 export function readReports(reports_json: string, heard: Heard, durationMs: number | null): Playback {
   const [before, ...numbers] = JSON.parse(reports_json) as [StoredHeard?, ...number[]];
   // None were kept: it came here before they were, or has none.
-  if (before === undefined) return { heard, settled: heard, blocks: [], tail: [] };
+  if (before === undefined) return { heard, settled: heard, blocks: [] };
   const [last_seq, reported_at_ms, position_ms, state, rate, played_ms, spans, wall] = before;
   const settled: Heard = {
     last_seq,
@@ -299,9 +312,7 @@ export function readReports(reports_json: string, heard: Heard, durationMs: numb
     wall,
     played_ms,
   };
-  const tail: string[] = [];
-  for (let i = 0; i < numbers.length; i += 5) tail.push(numbers.slice(i, i + 5).join());
-  return { ...again(settled, readTail({ settled, tail }), durationMs), heard };
+  return { ...again(settled, readAll(settled, numbers), durationMs), heard };
 }
 
 type StoredHeard = [
@@ -316,10 +327,12 @@ type StoredHeard = [
 ];
 
 /** What late reports are fitted in from, as one column: what is settled, then the five numbers of each report. */
-export function writeReports({ settled, tail }: Playback): string {
-  const { last_seq, position_ms, reported_at_ms, state, rate, spans, wall, played_ms } = settled;
-  const before = `[[${last_seq},${reported_at_ms},${position_ms},${STATES.indexOf(state)},${rate},${played_ms}`;
-  return `${before},${writeSpans(spans)},${writeSpans(wall)}]${tail.length === 0 ? '' : ','}${tail.join()}]`;
+export function writeReports({ settled, blocks }: Playback): string {
+  const { last_seq, reported_at_ms, position_ms, state, rate, spans, wall, played_ms } = settled;
+  const before = `${last_seq},${reported_at_ms},${position_ms},${STATES.indexOf(state)},${rate},${played_ms}`;
+  let text = `[[${before},${writeSpans(spans)},${writeSpans(wall)}]`;
+  for (const { kept } of blocks) text += `,${kept}`;
+  return `${text}]`;
 }
 
 /** [LP6] Over 80 % of the track was covered. */
