@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as nextMillisecond } from 'node:timers/promises';
 import { io } from 'socket.io-client';
 import { readConfig } from '#server/config.ts';
 import { createServer } from '#server/create-server.ts';
@@ -137,6 +138,29 @@ export interface Round {
   cpuMicros: number;
 }
 
+/** Says where the player is. @returns the milliseconds until it was acknowledged */
+async function report(lane: Lane): Promise<number> {
+  const seq = ++lane.seq;
+  const sentMs = performance.now();
+  const said = { session_id: lane.session_id, seq, position_ms: sentMs - lane.begunMs, state: 'playing' };
+  const answer = (await lane.socket.timeout(10_000).emitWithAck('listen:progress', said)) as { ok: boolean };
+  if (!answer.ok) throw new Error(`a report was refused: ${JSON.stringify(answer)}`);
+  return performance.now() - sentMs;
+}
+
+/** The clients report in turn, so many a second, however long the answers take. @returns p99 of the waits, in milliseconds */
+export async function runSteadily({ lanes }: Side, perSecond: number, seconds: number): Promise<number> {
+  const answers: Promise<number>[] = [];
+  const startedMs = performance.now();
+  while (answers.length < perSecond * seconds) {
+    const due = ((performance.now() - startedMs) / 1000) * perSecond;
+    while (answers.length < due) answers.push(report(lanes[answers.length % lanes.length] as Lane));
+    await nextMillisecond(1);
+  }
+  const waits = (await Promise.all(answers)).sort((a, b) => a - b);
+  return waits[Math.floor(waits.length * 0.99)] ?? Number.NaN;
+}
+
 /** All clients report as fast as they are answered. */
 export async function runRound({ server, lanes }: Side, reports: number): Promise<Round> {
   const latencies: number[] = [];
@@ -144,14 +168,7 @@ export async function runRound({ server, lanes }: Side, reports: number): Promis
   const beforeMicros = await server.cpuMicros();
   const startedMs = performance.now();
   const run = async (lane: Lane) => {
-    while (left-- > 0) {
-      const seq = ++lane.seq;
-      const sentMs = performance.now();
-      const report = { session_id: lane.session_id, seq, position_ms: sentMs - lane.begunMs, state: 'playing' };
-      const answer = (await lane.socket.timeout(10_000).emitWithAck('listen:progress', report)) as { ok: boolean };
-      if (!answer.ok) throw new Error(`a report was refused: ${JSON.stringify(answer)}`);
-      latencies.push(performance.now() - sentMs);
-    }
+    while (left-- > 0) latencies.push(await report(lane));
   };
   await Promise.all(lanes.flatMap((lane) => Array.from({ length: IN_FLIGHT }, () => run(lane))));
   const tookMs = performance.now() - startedMs;
