@@ -466,6 +466,19 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
     expect(await rows()).toEqual([row]);
   });
 
+  test('[LP23] what is reported before a write’s turn comes is one write, and followers are shown the last of it', async () => {
+    const { session_id } = await start();
+    ctx.clock.advance(60_000);
+    ctx.happened.length = 0;
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => says(session_id, i, 59_981 + i)));
+    expect(answers.map((one) => one.seq)).toEqual(answers.map((_, i) => i));
+    expect(await rows()).toMatchObject([{ last_seq: 19, revision: 1, counted: 1 }]);
+    expect(ctx.happened).toMatchObject([
+      { name: 'listen.progressed', payload: { position_ms: 60_000 } },
+      { name: 'listen.recorded', payload: { session_id } },
+    ]);
+  });
+
   test('[LP22] sessions at once are devices: each covers no more than its time, and each may count', async () => {
     const startMs = ctx.clock.nowMs();
     const sessions = await Promise.all(Array.from({ length: 20 }, () => start()));
