@@ -211,12 +211,14 @@ type Origin = Pick<Heard, 'last_seq' | 'reported_at_ms' | 'position_ms'>;
 
 /** A report as it is kept, five numbers of JSON: what it adds to the one before it, its state and its rate. */
 function writeReport(from: Origin, { last_seq, reported_at_ms, position_ms, state, rate }: Heard): string {
-  const [seq, at, position] = [
+  // Joined, here and below: the engine puts off the work of `+`, and would do it again for every write.
+  return [
     last_seq - from.last_seq,
     reported_at_ms - from.reported_at_ms,
     position_ms - from.position_ms,
-  ];
-  return `${seq},${at},${position},${STATES.indexOf(state)},${rate}`;
+    STATES.indexOf(state),
+    rate,
+  ].join();
 }
 
 function readReport(from: Origin, [seq = 0, at = 0, position = 0, state = 0, rate = 1]: readonly number[]): Report {
@@ -258,7 +260,7 @@ function append({ heard, settled, blocks }: Playback, report: Report, durationMs
   const kept = writeReport(heard, next);
   const last = blocks.at(-1);
   if (last !== undefined && last.count < BLOCK) {
-    const longer: Block = { count: last.count + 1, kept: `${last.kept},${kept}`, heard: next };
+    const longer: Block = { count: last.count + 1, kept: [last.kept, kept].join(), heard: next };
     return { heard: next, settled, blocks: [...blocks.slice(0, -1), longer] };
   }
   const isFull = blocks.length === MOST_BLOCKS;
@@ -329,10 +331,10 @@ type StoredHeard = [
 /** What late reports are fitted in from, as one column: what is settled, then the five numbers of each report. */
 export function writeReports({ settled, blocks }: Playback): string {
   const { last_seq, reported_at_ms, position_ms, state, rate, spans, wall, played_ms } = settled;
-  const before = `${last_seq},${reported_at_ms},${position_ms},${STATES.indexOf(state)},${rate},${played_ms}`;
-  let text = `[[${before},${writeSpans(spans)},${writeSpans(wall)}]`;
-  for (const { kept } of blocks) text += `,${kept}`;
-  return `${text}]`;
+  const before = [last_seq, reported_at_ms, position_ms, STATES.indexOf(state), rate, played_ms].join();
+  const parts = [`[[${before}`, writeSpans(spans), `${writeSpans(wall)}]`];
+  for (const { kept } of blocks) parts.push(kept);
+  return `${parts.join()}]`;
 }
 
 /** [LP6] Over 80 % of the track was covered. */
