@@ -2,19 +2,17 @@ import type { Socket as Line } from 'engine.io';
 
 /**
  * Has what is sent to one client within a turn of the loop go out in one write: what a group commit acknowledges at once costs
- * one call of the kernel instead of one each. A transport that is busy sending gathers by itself.
+ * fewer calls of the kernel. It is in the order of the wire already, so that a close that follows does not overtake it.
  */
 export function gatherWrites(line: Line): void {
   const wire = line.request.socket;
-  line.on('packetCreate', () => {
-    const { transport } = line;
-    if (!transport.writable) return;
-    transport.writable = false;
+  let isGathering = false;
+  line.on('flush', () => {
+    if (isGathering) return;
+    isGathering = true;
+    wire.cork();
     process.nextTick(() => {
-      wire.cork();
-      transport.writable = true;
-      // What engine.io sends when a transport can take more.
-      transport.emit('ready');
+      isGathering = false;
       wire.uncork();
     });
   });
