@@ -35,12 +35,14 @@ export interface Endpoint<
   reply: Reply;
   /** Status of a success. */
   status: 200 | 201 | 202 | 204;
+  /** The reply shows a secret that is kept nowhere, so it is not kept for an `Idempotency-Key` either. */
+  showsSecret: boolean;
 }
 
 type Parts<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType, N extends string> = Pick<
   Endpoint<P, Q, B, R, N>,
   'name' | 'method' | 'path' | 'access' | 'summary' | 'reply'
-> & { params?: P; query?: Q; body?: B; status?: Endpoint['status']; scope?: TokenScope };
+> & { params?: P; query?: Q; body?: B; status?: Endpoint['status']; scope?: TokenScope; showsSecret?: boolean };
 
 /** Declares one REST operation; the door is mounted, OpenAPI written and both sides typed from this value alone. */
 export function defineEndpoint<
@@ -52,6 +54,7 @@ export function defineEndpoint<
 >(parts: Parts<P, Q, B, R, N>): Endpoint<P, Q, B, R, N> {
   return {
     status: 200,
+    showsSecret: false,
     scope: parts.method === 'GET' ? 'read' : 'write',
     ...parts,
     params: parts.params ?? (NoInput as unknown as P),

@@ -1,4 +1,5 @@
 import type { AdminTables } from './admin/admin.table.ts';
+import type { AnswersTables } from './answers/answers.table.ts';
 import type { AccountsTables } from './accounts/accounts.table.ts';
 import type { FavoritesTables } from './favorites/favorites.table.ts';
 import type { IntegrationsTables } from './integrations/integrations.table.ts';
@@ -12,6 +13,7 @@ import type { StatsTables } from './stats/stats.table.ts';
 /** Every table, by the slice that owns it. */
 export type Schema = AccountsTables &
   AdminTables &
+  AnswersTables &
   LibraryTables &
   ListensTables &
   FavoritesTables &

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { migrate, migrateSqliteFile } from '#db/migrate.ts';
 import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.ts';
+import { createKeptAnswers } from '#domain/answers/run-once.ts';
 import { createEventBus } from '#domain/events.ts';
 import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
@@ -177,6 +178,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
   let isStopping = false;
   const images = createImageProcess();
+  const answers = createKeptAnswers(ctx);
   const routes = [
     ...accountsRoutes,
     ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
@@ -197,6 +199,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     publicUrl,
     trustProxy: config.trustProxy,
     limiters,
+    answers,
     addressOf,
     isDegraded: () => store !== null && !store.isUp(),
     isReady: async () => {
@@ -245,6 +248,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await closed;
       clearTimeout(patience);
       images.close();
+      answers.close();
       await identity.close();
       store?.close();
       if (options.database === undefined) await database.close();
