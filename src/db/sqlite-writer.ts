@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { WRITER_PATIENCE_MS } from './sqlite-open.ts';
 import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
 import type { UnitOutcome, UnitStatement } from './unit.ts';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
@@ -7,6 +8,8 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transactio
 /** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
 const GROUP_MAX = 256;
 const GROUP_MAX_AGE_MS = 20;
+/** While another program holds the database: how often (ms) those in line are looked through for who has waited long enough. */
+const HELD_LOOK_MS = 100;
 
 interface Group {
   done: Promise<void>;
@@ -19,8 +22,16 @@ type StepAnswer = { rows: unknown[]; changes: number };
 
 interface PendingUnit {
   statements: readonly UnitStatement[];
+  /** Until when (ms of the epoch) it waits for whoever holds the database. */
+  untilMs: number;
   resolve(outcome: UnitOutcome): void;
   reject(error: Error): void;
+}
+
+interface PendingTurn {
+  take(): void;
+  reject(error: Error): void;
+  untilMs: number;
 }
 
 /** The writing side of a SQLite database: transactions run one after another, and are committed in groups. */
@@ -76,7 +87,43 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
 
   let group: Group | null = null;
   let isBusy = false;
-  const turns: (() => void)[] = [];
+  let turns: PendingTurn[] = [];
+  /** Until when (ms of the epoch) whose turn it is waits for whoever else holds the database. */
+  let turnUntilMs = 0;
+
+  let units: PendingUnit[] = [];
+  let areUnitsOnTheirWay = false;
+
+  /** Looks, while another program holds the database, for who is in line behind others that wait for it. */
+  let looking: NodeJS.Timeout | null = null;
+
+  function isHeldBy(error: unknown): error is Error {
+    return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
+  }
+
+  function refuseLate(error: Error): void {
+    const nowMs = Date.now();
+    const isLate = ({ untilMs }: { untilMs: number }) => untilMs <= nowMs;
+    const late = [...turns.filter(isLate), ...units.filter(isLate)];
+    if (late.length === 0) return;
+    turns = turns.filter((turn) => !isLate(turn));
+    units = units.filter((unit) => !isLate(unit));
+    for (const one of late) one.reject(error);
+  }
+
+  /** Learns from how a group began whether the database is held by somebody else. */
+  function watch(began: Promise<unknown>): void {
+    const free = () => {
+      if (looking !== null) clearInterval(looking);
+      looking = null;
+    };
+    began.then(free, (error: unknown) => {
+      // Any other failure shows at a later step of the group, at the latest at its commit.
+      if (!isHeldBy(error)) return free();
+      refuseLate(error);
+      looking ??= setInterval(() => refuseLate(error), HELD_LOOK_MS).unref();
+    });
+  }
 
   function openGroup(): Group {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -84,7 +131,7 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       // Each transaction of the group awaits `done` itself; a group whose transactions all rolled back has no reader.
       if (!(error instanceof Error)) throw error;
     });
-    tellAhead({ op: 'begin' });
+    watch(tell({ op: 'begin', untilMs: turnUntilMs }));
     return {
       done: promise,
       settle: (e) => (e === null ? resolve() : reject(e)),
@@ -120,11 +167,18 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     await worker.terminate();
   }
 
+  /** @throws Error when the database is held by another program and it is later than `untilMs` (of the epoch) */
+  async function takeTurn(untilMs: number): Promise<void> {
+    if (isBusy) await new Promise<void>((take, reject) => turns.push({ take, reject, untilMs }));
+    isBusy = true;
+    turnUntilMs = untilMs;
+  }
+
   const driver: Driver = {
     async init() {},
     async acquireConnection() {
-      if (isBusy) await new Promise<void>((resolve) => turns.push(resolve));
-      isBusy = true;
+      // From when it was asked for: with many in line, one after another would wait as long as the first again.
+      await takeTurn(Date.now() + WRITER_PATIENCE_MS);
       return connection;
     },
     async beginTransaction() {
@@ -145,13 +199,10 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         group !== null && (group.count >= GROUP_MAX || performance.now() - group.openedAtMs > GROUP_MAX_AGE_MS);
       if (next === undefined || isFull) commitGroup();
       if (next === undefined) isBusy = false;
-      else next();
+      else next.take();
     },
     destroy: end,
   };
-
-  let units: PendingUnit[] = [];
-  let areUnitsOnTheirWay = false;
 
   /** Sends what has come together, once the units before it are on disk: the slower the disk, the larger the groups. */
   async function sendUnits(): Promise<void> {
@@ -159,11 +210,16 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     try {
       while (units.length > 0) {
         // Its own turn: in the middle of a transaction it would be undone with it.
-        await driver.acquireConnection();
+        await takeTurn(Infinity);
         commitGroup();
         const sending = units;
         units = [];
+        if (sending.length === 0) {
+          await driver.releaseConnection(connection);
+          return;
+        }
         const answer = tell(toStep(sending));
+        watch(answer);
         await driver.releaseConnection(connection);
         await settle(sending, answer);
       }
@@ -182,13 +238,20 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         else unit.reject(toError(outcome));
       }
     } catch (error) {
-      for (const unit of sent) unit.reject(error instanceof Error ? error : new Error(String(error)));
+      // Nothing was begun: who has not waited long enough goes on waiting, before those who came since.
+      const nowMs = Date.now();
+      const waiting = new Set(isHeldBy(error) ? sent.filter((unit) => unit.untilMs > nowMs) : []);
+      units.unshift(...waiting);
+      for (const unit of sent) {
+        if (!waiting.has(unit)) unit.reject(error instanceof Error ? error : new Error(String(error)));
+      }
     }
   }
 
   const kysely = new Kysely<S>({
     dialect: {
-      createAdapter: () => new SqliteAdapter(),
+      // Kysely would line them up itself, and the driver never see more than one: no group of several, and nobody's turn to refuse.
+      createAdapter: () => Object.defineProperty(new SqliteAdapter(), 'supportsMultipleConnections', { value: true }),
       createDriver: () => driver,
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
@@ -209,7 +272,7 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     },
     writeUnit(statements) {
       return new Promise((resolve, reject) => {
-        units.push({ statements, resolve, reject });
+        units.push({ statements, untilMs: Date.now() + WRITER_PATIENCE_MS, resolve, reject });
         if (!areUnitsOnTheirWay) void sendUnits();
       });
     },
@@ -238,5 +301,7 @@ function toStep(pending: readonly PendingUnit[]): WriterStep {
     }),
   );
   const group: WriterGroup = { sqls: [...numbers.keys()], units };
-  return { op: 'units', group: hasBytes ? group : JSON.stringify(group) };
+  // Those in line are in the order they came.
+  const untilMs = pending[0]?.untilMs ?? 0;
+  return { op: 'units', group: hasBytes ? group : JSON.stringify(group), untilMs };
 }
