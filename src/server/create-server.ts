@@ -243,6 +243,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       presence.close();
       sync.close();
       await gateway.close();
+      packets.close();
       // Answers under way get a moment; a stream in the middle of a song does not hold us up.
       const patience = setTimeout(() => http.closeAllConnections(), 2_000);
       await closed;
