@@ -26,19 +26,19 @@ export function claimStatement(db: Kysely<Schema>, row: KeptAnswersTable): UnitS
   return unitStatement(query, { mustChange: true });
 }
 
-/** Takes over what a process left that is gone. */
+/** Takes over what a process left that is gone, as it left it. */
 export function takeOverStatement(
   db: Kysely<Schema>,
-  { user_id, idempotency_key, run_id }: Held,
+  { user_id, idempotency_key, run_id, state }: Held & Pick<KeptAnswersTable, 'state'>,
   by: Pick<KeptAnswersTable, 'run_id' | 'created_at'>,
 ): UnitStatement {
   const query = db
     .updateTable('kept_answers')
-    .set(by)
+    .set({ ...by, state: 'running' })
     .where('user_id', '=', user_id)
     .where('idempotency_key', '=', idempotency_key)
     .where('run_id', '=', run_id)
-    .where('state', '=', 'running');
+    .where('state', '=', state);
   return unitStatement(query, { mustChange: true });
 }
 

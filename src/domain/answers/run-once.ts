@@ -16,6 +16,8 @@ export interface KeyedCall extends CallName {
   request_hash: string;
   /** The answer shows a secret that is kept nowhere: it is said once. */
   showsSecret: boolean;
+  /** Done twice it is as done once, with the same answer. */
+  isRepeatable: boolean;
 }
 
 export interface Answer {
@@ -77,6 +79,14 @@ export function createKeptAnswers(ctx: Ctx): KeptAnswers {
           await rows.markChanged(trx, call);
           return result;
         }),
+      // A list's edits are stored by its room, several callers' at once.
+      playlistDocs: {
+        transact: (playlist_id, user_id, edit, beside) =>
+          ctx.playlistDocs.transact(playlist_id, user_id, edit, async (trx) => {
+            await beside?.(trx);
+            await rows.markChanged(trx, call);
+          }),
+      },
     };
   }
 
@@ -115,10 +125,11 @@ export function createKeptAnswers(ctx: Ctx): KeptAnswers {
     }
     const now = epochSeconds(ctx.clock);
     const isOurs = row.run_id === run_id;
-    if (!isOurs && now - row.created_at < LEASE_S) {
+    // A SQLite file is one process's: whichever else it was is dead.
+    if (!isOurs && ctx.dialect.name !== 'sqlite' && now - row.created_at < LEASE_S) {
       throw new DomainError('conflict', 'This call is under way. Ask again in a moment.', { retryAfter: 1 });
     }
-    if (row.state === 'changed') {
+    if (row.state === 'changed' && !call.isRepeatable) {
       throw new DomainError('conflict', 'This was done before, but its answer was lost. Look at what is there now.');
     }
     return (await write(rows.takeOverStatement(ctx.db, row, { run_id, created_at: now }))) ? 'free' : 'look again';

@@ -107,6 +107,7 @@ export function mountRoutes(
             idempotency_key,
             request_hash: hashOf(endpoint, input),
             showsSecret: endpoint.showsSecret,
+            isRepeatable: endpoint.isRepeatable(input),
           },
           async (marking) => {
             const reply = await run(marking, actor, input as never);
