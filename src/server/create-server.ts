@@ -214,7 +214,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
   });
   answer = app;
-  listenForUpgrades(
+  const cutUpgraded = listenForUpgrades(
     http,
     ctx,
     {
@@ -245,7 +245,10 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await gateway.close();
       packets.close();
       // Answers under way get a moment; a stream in the middle of a song does not hold us up.
-      const patience = setTimeout(() => http.closeAllConnections(), 2_000);
+      const patience = setTimeout(() => {
+        http.closeAllConnections();
+        cutUpgraded();
+      }, 2_000);
       await closed;
       clearTimeout(patience);
       images.close();
