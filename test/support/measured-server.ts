@@ -15,7 +15,10 @@ export interface Telling {
   per_second: number;
   bytes: number;
 }
-type Order = { order: 'measure' } | { order: 'tell'; telling: Telling | null };
+type Order =
+  | { order: 'measure' }
+  | { order: 'tell'; telling: Telling | null }
+  | { order: 'tell each'; user_ids: readonly string[] };
 
 export interface Measure {
   rssMb: number;
@@ -30,6 +33,8 @@ export interface MeasuredServer {
   pid: number;
   measure(): Promise<Measure>;
   tell(telling: Telling | null): Promise<void>;
+  /** Tells each of them once of a playlist that is named as they are. */
+  tellEach(user_ids: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -62,6 +67,9 @@ export async function startMeasuredServer(
     async tell(telling) {
       await answerOf({ order: 'tell', telling });
     },
+    async tellEach(user_ids) {
+      await answerOf({ order: 'tell each', user_ids });
+    },
     async stop() {
       child.kill('SIGTERM');
       await exited;
@@ -75,6 +83,8 @@ async function serve(limits: 'usual' | 'ample'): Promise<void> {
     log: createLog('error'),
     ...(limits === 'ample' ? AMPLE : {}),
   });
+  server.scanner.start();
+  await server.scanner.whenIdle();
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   let told = 0;
@@ -103,6 +113,14 @@ async function serve(limits: 'usual' | 'ample'): Promise<void> {
   process.on('message', (order: Order) => {
     if (order.order === 'tell') {
       tell(order.telling);
+      process.send?.({});
+      return;
+    }
+    if (order.order === 'tell each') {
+      for (const user_id of order.user_ids) {
+        const payload = { playlist_id: user_id, user_id, role: null };
+        void server.ctx.events.publish({ name: 'playlist.member_changed', payload });
+      }
       process.send?.({});
       return;
     }
