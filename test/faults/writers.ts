@@ -212,11 +212,16 @@ export async function addByProvider(
   witness.doc.on('update', () => {
     for (const { entry_id } of seen.size === 0 ? [] : readList(witness.doc)) seen.get(entry_id)?.();
   });
+  // Final to the stock client: it would wait for ever.
+  const closed = Promise.race([writer.closed, witness.closed]).then(({ code }) => {
+    throw new Refused(`a list was closed with ${code}`);
+  });
+  closed.catch(() => undefined);
   while (!outlet.isOver) {
     const entry_id = newIds.id();
     const arrived = new Promise<void>((resolve) => seen.set(entry_id, resolve));
     addEntries(writer.doc, [{ entry_id, value: { track_id, added_by: null, added_at: 1 } }], null);
-    await arrived;
+    await Promise.race([arrived, closed]);
     seen.delete(entry_id);
     noteEntry(known, playlist_id, entry_id);
   }
