@@ -50,6 +50,7 @@ export const changeUser = defineEndpoint({
 });
 export const createPasswordReset = defineEndpoint({
   name: 'admin.users.password_reset',
+  showsSecret: true,
   method: 'POST',
   path: '/admin/users/{id}/password-reset',
   access: 'admin',
@@ -103,6 +104,7 @@ export const listInvites = defineEndpoint({
 });
 export const createInvite = defineEndpoint({
   name: 'admin.invites.create',
+  showsSecret: true,
   method: 'POST',
   path: '/admin/invites',
   access: 'admin',

@@ -35,12 +35,24 @@ export interface Endpoint<
   reply: Reply;
   /** Status of a success. */
   status: 200 | 201 | 202 | 204;
+  /** The reply shows a secret that is kept nowhere, so it is not kept for an `Idempotency-Key` either. */
+  showsSecret: boolean;
+  /** Whether a call done twice is as done once, with the same answer: then it is done again when its answer was lost. */
+  isRepeatable(input: z.output<Body>): boolean;
 }
 
 type Parts<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType, N extends string> = Pick<
   Endpoint<P, Q, B, R, N>,
   'name' | 'method' | 'path' | 'access' | 'summary' | 'reply'
-> & { params?: P; query?: Q; body?: B; status?: Endpoint['status']; scope?: TokenScope };
+> & {
+  params?: P;
+  query?: Q;
+  body?: B;
+  status?: Endpoint['status'];
+  scope?: TokenScope;
+  showsSecret?: boolean;
+  isRepeatable?(input: z.output<B>): boolean;
+};
 
 /** Declares one REST operation; the door is mounted, OpenAPI written and both sides typed from this value alone. */
 export function defineEndpoint<
@@ -52,6 +64,8 @@ export function defineEndpoint<
 >(parts: Parts<P, Q, B, R, N>): Endpoint<P, Q, B, R, N> {
   return {
     status: 200,
+    showsSecret: false,
+    isRepeatable: () => false,
     scope: parts.method === 'GET' ? 'read' : 'write',
     ...parts,
     params: parts.params ?? (NoInput as unknown as P),

@@ -102,6 +102,7 @@ export const startListen = defineEndpoint({
   summary: 'A track begins to play; the same client_session_id twice is one session',
   body: StartListen,
   reply: ListenSession,
+  isRepeatable: ({ client_session_id }) => client_session_id !== undefined,
 });
 export const reportProgress = defineEndpoint({
   name: 'listen.progress',
@@ -112,6 +113,7 @@ export const reportProgress = defineEndpoint({
   summary: 'Where the player is now; answered once it is on disk',
   body: ReportProgress,
   reply: ListenProgress,
+  isRepeatable: () => true,
 });
 export const completeListen = defineEndpoint({
   name: 'listen.complete',
@@ -122,6 +124,7 @@ export const completeListen = defineEndpoint({
   summary: 'The player has left the track',
   body: CompleteListen,
   reply: ListenProgress,
+  isRepeatable: () => true,
 });
 export const listHistory = defineEndpoint({
   name: 'listen.history',

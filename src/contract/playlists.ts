@@ -201,6 +201,7 @@ export const removeCollaborator = defineEndpoint({
 });
 export const createTicket = defineEndpoint({
   name: 'playlists.ticket',
+  showsSecret: true,
   method: 'POST',
   path: '/playlists/{id}/ticket',
   access: 'guest',

@@ -136,6 +136,7 @@ export const listTokens = defineEndpoint({
 });
 export const createToken = defineEndpoint({
   name: 'auth.tokens.create',
+  showsSecret: true,
   method: 'POST',
   path: '/auth/tokens',
   access: 'user',
@@ -211,6 +212,7 @@ export const getSecondFactor = defineEndpoint({
 });
 export const beginSecondFactor = defineEndpoint({
   name: 'auth.second_factor.begin',
+  showsSecret: true,
   method: 'POST',
   path: '/auth/second-factor',
   access: 'guest',
@@ -228,6 +230,7 @@ export const beginSecondFactor = defineEndpoint({
 });
 export const confirmSecondFactor = defineEndpoint({
   name: 'auth.second_factor.confirm',
+  showsSecret: true,
   method: 'POST',
   path: '/auth/second-factor/confirm',
   access: 'guest',
@@ -238,6 +241,7 @@ export const confirmSecondFactor = defineEndpoint({
 });
 export const renewRecoveryCodes = defineEndpoint({
   name: 'auth.second_factor.recovery_codes',
+  showsSecret: true,
   method: 'POST',
   path: '/auth/second-factor/recovery-codes',
   access: 'guest',

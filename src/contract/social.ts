@@ -55,6 +55,7 @@ export const follow = defineEndpoint({
   params: UserParams,
   status: 204,
   reply: Nothing,
+  isRepeatable: () => true,
 });
 export const unfollow = defineEndpoint({
   name: 'social.unfollow',
@@ -65,6 +66,7 @@ export const unfollow = defineEndpoint({
   params: UserParams,
   status: 204,
   reply: Nothing,
+  isRepeatable: () => true,
 });
 export const block = defineEndpoint({
   name: 'social.block',

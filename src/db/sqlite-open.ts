@@ -3,6 +3,14 @@ import Database from 'better-sqlite3';
 /** Statements kept prepared per connection: preparing costs four times what running does. */
 const STATEMENTS_KEPT = 500;
 
+/**
+ * How long (ms) a statement waits for another program's lock. In WAL no lock of others stops a reader but for the moment in
+ * which somebody mends what a crash has left, and a reader waits on the main thread.
+ */
+export const READER_PATIENCE_MS = 100;
+/** How long (ms) a write waits from when it was asked for; then it fails, and nothing of it is done. */
+export const WRITER_PATIENCE_MS = 5_000;
+
 export interface SqliteConnection {
   db: Database.Database;
   /** As `db.prepare`, keeping the statement for the next time. */
@@ -11,7 +19,7 @@ export interface SqliteConnection {
 
 /** Opens a SQLite file with the settings every connection of ours has: WAL, full sync at commit, enforced references. */
 export function openSqlite(file: string, { readonly }: { readonly: boolean }): SqliteConnection {
-  const db = new Database(file, { readonly, timeout: 5000 });
+  const db = new Database(file, { readonly, timeout: readonly ? READER_PATIENCE_MS : WRITER_PATIENCE_MS });
   if (!readonly) db.pragma('journal_mode = wal');
   // FULL: a commit that was acknowledged survives a power cut, not only a crash of this process.
   db.pragma('synchronous = full');

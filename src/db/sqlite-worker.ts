@@ -8,10 +8,12 @@ import { openSqlite } from './sqlite-open.ts';
 
 /** A step of a group: `begin … savepoint, query*, release|rollback … commit`. */
 export type WriterStep =
-  | { op: 'begin' | 'savepoint' | 'release' | 'rollback' | 'commit' | 'close' }
+  | { op: 'savepoint' | 'release' | 'rollback' | 'commit' | 'close' }
+  /** Waits for another program's lock until then (ms of the epoch). */
+  | { op: 'begin'; untilMs: number }
   | { op: 'query'; sql: string; parameters: readonly unknown[] }
   /** A group of its own, from `begin` to `commit`: units whose statements are all known. */
-  | { op: 'units'; group: WriterGroup | string };
+  | { op: 'units'; group: WriterGroup | string; untilMs: number };
 /** As JSON where no value is bytes: structured cloning of many small arrays takes ten times as long. */
 export interface WriterGroup {
   sqls: readonly string[];
@@ -31,7 +33,9 @@ if (parentPort === null) throw new Error('sqlite-worker.ts runs as a worker thre
 const port = parentPort;
 const { file } = workerData as { file: string };
 const { db, prepare } = openSqlite(file, { readonly: false });
-const begin = db.prepare('begin immediate');
+// Waited for below, by what has been asked for longest.
+db.pragma('busy_timeout = 0');
+const beginImmediate = db.prepare('begin immediate');
 const commit = db.prepare('commit');
 const savepoint = db.prepare('savepoint step');
 const release = db.prepare('release step');
@@ -79,8 +83,28 @@ function runUnit(sqls: readonly string[], unit: WriterUnit): WriterOutcome {
   return outcome;
 }
 
-function runUnits({ sqls, units }: WriterGroup): WriterOutcome[] | null {
-  begin.run();
+/** Begins a group, waiting for whoever holds the database until `untilMs`. @throws SqliteError SQLITE_BUSY */
+function begin(untilMs: number): void {
+  try {
+    beginImmediate.run();
+  } catch (error) {
+    const leftMs = untilMs - Date.now();
+    if (!isBusy(error) || leftMs <= 0) throw error;
+    db.pragma(`busy_timeout = ${Math.ceil(leftMs)}`);
+    try {
+      beginImmediate.run();
+    } finally {
+      db.pragma('busy_timeout = 0');
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+}
+
+function runUnits({ sqls, units }: WriterGroup, untilMs: number): WriterOutcome[] | null {
+  begin(untilMs);
   try {
     const outcomes = units.map((unit) => runUnit(sqls, unit));
     commit.run();
@@ -108,7 +132,7 @@ function run(step: Exclude<WriterStep, { op: 'units' }>): { rows: unknown[]; cha
   }
   switch (step.op) {
     case 'begin':
-      begin.run();
+      begin(step.untilMs);
       return nothing;
     case 'savepoint':
       savepoint.run();
@@ -141,7 +165,7 @@ port.on('message', ({ id, step }: { id: number; step: WriterStep }) => {
   try {
     if (step.op === 'units') {
       const group = typeof step.group === 'string' ? (JSON.parse(step.group) as WriterGroup) : step.group;
-      port.postMessage({ id, outcomes: runUnits(group) } satisfies WriterAnswer);
+      port.postMessage({ id, outcomes: runUnits(group, step.untilMs) } satisfies WriterAnswer);
       return;
     }
     port.postMessage({ id, ...run(step) } satisfies WriterAnswer);

@@ -1,6 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { WRITER_PATIENCE_MS } from './sqlite-open.ts';
 import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
 import type { Unit, UnitOutcome, UnitStatement } from './unit.ts';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
@@ -8,6 +9,8 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transactio
 /** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
 const GROUP_MAX = 256;
 const GROUP_MAX_AGE_MS = 20;
+/** While another program holds the database: how often (ms) those in line are looked through for who has waited long enough. */
+const HELD_LOOK_MS = 100;
 
 interface Group {
   done: Promise<void>;
@@ -21,8 +24,16 @@ type StepAnswer = { rows: unknown[]; changes: number };
 interface PendingUnit {
   unit: Unit;
   statements: readonly UnitStatement[];
+  /** Until when (ms of the epoch) it waits for whoever holds the database. */
+  untilMs: number;
   resolve(outcome: UnitOutcome): void;
   reject(error: Error): void;
+}
+
+interface PendingTurn {
+  take(): void;
+  reject(error: Error): void;
+  untilMs: number;
 }
 
 /** The writing side of a SQLite database: transactions run one after another, and are committed in groups. */
@@ -78,7 +89,43 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
 
   let group: Group | null = null;
   let isBusy = false;
-  const turns: (() => void)[] = [];
+  let turns: PendingTurn[] = [];
+  /** Until when (ms of the epoch) whose turn it is waits for whoever else holds the database. */
+  let turnUntilMs = 0;
+
+  let units: PendingUnit[] = [];
+  let areUnitsOnTheirWay = false;
+
+  /** Looks, while another program holds the database, for who is in line behind others that wait for it. */
+  let looking: NodeJS.Timeout | null = null;
+
+  function isHeldBy(error: unknown): error is Error {
+    return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
+  }
+
+  function refuseLate(error: Error): void {
+    const nowMs = Date.now();
+    const isLate = ({ untilMs }: { untilMs: number }) => untilMs <= nowMs;
+    const late = [...turns.filter(isLate), ...units.filter(isLate)];
+    if (late.length === 0) return;
+    turns = turns.filter((turn) => !isLate(turn));
+    units = units.filter((unit) => !isLate(unit));
+    for (const one of late) one.reject(error);
+  }
+
+  /** Learns from how a group began whether the database is held by somebody else. */
+  function watch(began: Promise<unknown>): void {
+    const free = () => {
+      if (looking !== null) clearInterval(looking);
+      looking = null;
+    };
+    began.then(free, (error: unknown) => {
+      // Any other failure shows at a later step of the group, at the latest at its commit.
+      if (!isHeldBy(error)) return free();
+      refuseLate(error);
+      looking ??= setInterval(() => refuseLate(error), HELD_LOOK_MS).unref();
+    });
+  }
 
   function openGroup(): Group {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -86,7 +133,7 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       // Each transaction of the group awaits `done` itself; a group whose transactions all rolled back has no reader.
       if (!(error instanceof Error)) throw error;
     });
-    tellAhead({ op: 'begin' });
+    watch(tell({ op: 'begin', untilMs: turnUntilMs }));
     return {
       done: promise,
       settle: (e) => (e === null ? resolve() : reject(e)),
@@ -122,11 +169,18 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     await worker.terminate();
   }
 
+  /** @throws Error when the database is held by another program and it is later than `untilMs` (of the epoch) */
+  async function takeTurn(untilMs: number): Promise<void> {
+    if (isBusy) await new Promise<void>((take, reject) => turns.push({ take, reject, untilMs }));
+    isBusy = true;
+    turnUntilMs = untilMs;
+  }
+
   const driver: Driver = {
     async init() {},
     async acquireConnection() {
-      if (isBusy) await new Promise<void>((resolve) => turns.push(resolve));
-      isBusy = true;
+      // From when it was asked for: with many in line, one after another would wait as long as the first again.
+      await takeTurn(Date.now() + WRITER_PATIENCE_MS);
       return connection;
     },
     async beginTransaction() {
@@ -147,13 +201,10 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         group !== null && (group.count >= GROUP_MAX || performance.now() - group.openedAtMs > GROUP_MAX_AGE_MS);
       if (next === undefined || isFull) commitGroup();
       if (next === undefined) isBusy = false;
-      else next();
+      else next.take();
     },
     destroy: end,
   };
-
-  let units: PendingUnit[] = [];
-  let areUnitsOnTheirWay = false;
 
   /** Sends what has come together, once the units before it are on disk: the slower the disk, the larger the groups. */
   async function sendUnits(): Promise<void> {
@@ -163,12 +214,17 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         // What has arrived by now is handled first, and goes with it: a message to the worker costs as much as ten units.
         await turnOfTheLoop();
         // Its own turn: in the middle of a transaction it would be undone with it.
-        await driver.acquireConnection();
+        await takeTurn(Infinity);
         commitGroup();
         const waitingUnits = units;
         units = [];
         const sending = waitingUnits.filter(isKnown);
-        const answer = tell(toStep(sending.map((unit) => unit.statements)));
+        if (sending.length === 0) {
+          await driver.releaseConnection(connection);
+          return;
+        }
+        const answer = tell(toStep(sending));
+        watch(answer);
         await driver.releaseConnection(connection);
         await settle(sending, answer);
       }
@@ -187,13 +243,20 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         else unit.reject(toError(outcome));
       }
     } catch (error) {
-      for (const unit of sent) unit.reject(error instanceof Error ? error : new Error(String(error)));
+      // Nothing was begun: who has not waited long enough goes on waiting, before those who came since.
+      const nowMs = Date.now();
+      const waiting = new Set(isHeldBy(error) ? sent.filter((unit) => unit.untilMs > nowMs) : []);
+      units.unshift(...waiting);
+      for (const unit of sent) {
+        if (!waiting.has(unit)) unit.reject(error instanceof Error ? error : new Error(String(error)));
+      }
     }
   }
 
   const kysely = new Kysely<S>({
     dialect: {
-      createAdapter: () => new SqliteAdapter(),
+      // Kysely would line them up itself, and the driver never see more than one: no group of several, and nobody's turn to refuse.
+      createAdapter: () => Object.defineProperty(new SqliteAdapter(), 'supportsMultipleConnections', { value: true }),
       createDriver: () => driver,
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
@@ -214,7 +277,13 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     },
     writeUnit(unit) {
       return new Promise((resolve, reject) => {
-        units.push({ unit, statements: typeof unit === 'function' ? [] : unit, resolve, reject });
+        units.push({
+          unit,
+          statements: typeof unit === 'function' ? [] : unit,
+          untilMs: Date.now() + WRITER_PATIENCE_MS,
+          resolve,
+          reject,
+        });
         if (!areUnitsOnTheirWay) void sendUnits();
       });
     },
@@ -236,6 +305,8 @@ function isKnown(pending: PendingUnit): boolean {
   if (typeof unit !== 'function') return true;
   try {
     pending.statements = unit();
+    // Asked once: a unit that has to wait for its turn again stays what it was.
+    pending.unit = pending.statements;
     return true;
   } catch (error) {
     pending.reject(error instanceof Error ? error : new Error(String(error)));
@@ -244,10 +315,10 @@ function isKnown(pending: PendingUnit): boolean {
 }
 
 /** Each text of SQL once, however many units use it: taking it over to the worker costs more than running it. */
-function toStep(pending: readonly (readonly UnitStatement[])[]): WriterStep {
+function toStep(pending: readonly PendingUnit[]): WriterStep {
   const numbers = new Map<string, number>();
   let hasBytes = false;
-  const units = pending.map((statements) => {
+  const units = pending.map(({ statements }) => {
     const steps: (number | readonly unknown[] | boolean)[] = [];
     for (const { sql, parameters, mustChange = false } of statements) {
       const number = numbers.get(sql) ?? numbers.size;
@@ -258,5 +329,7 @@ function toStep(pending: readonly (readonly UnitStatement[])[]): WriterStep {
     return steps;
   });
   const group: WriterGroup = { sqls: [...numbers.keys()], units };
-  return { op: 'units', group: hasBytes ? group : JSON.stringify(group) };
+  // Those in line are in the order they came.
+  const untilMs = pending[0]?.untilMs ?? 0;
+  return { op: 'units', group: hasBytes ? group : JSON.stringify(group), untilMs };
 }

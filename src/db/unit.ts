@@ -17,6 +17,12 @@ export type Unit = readonly UnitStatement[] | (() => readonly UnitStatement[]);
 /** What became of a unit: taken, or not because a `mustChange` statement changed nothing. */
 export type UnitOutcome = boolean;
 
+/** A statement for a unit of work, of a query that is built for this once. */
+export function unitStatement(query: Compilable, more: Pick<UnitStatement, 'mustChange'> = {}): UnitStatement {
+  const { sql, parameters } = query.compile();
+  return { sql, parameters, ...more };
+}
+
 class Place {
   readonly name: string;
   constructor(name: string) {

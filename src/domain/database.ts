@@ -1,4 +1,5 @@
 import type { AdminTables } from './admin/admin.table.ts';
+import type { AnswersTables } from './answers/answers.table.ts';
 import type { AccountsTables } from './accounts/accounts.table.ts';
 import type { FavoritesTables } from './favorites/favorites.table.ts';
 import type { FeedTables } from './feed/feed.table.ts';
@@ -13,6 +14,7 @@ import type { StatsTables } from './stats/stats.table.ts';
 /** Every table, by the slice that owns it. */
 export type Schema = AccountsTables &
   AdminTables &
+  AnswersTables &
   LibraryTables &
   ListensTables &
   FavoritesTables &

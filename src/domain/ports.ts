@@ -1,3 +1,5 @@
+import type { Transaction } from 'kysely';
+import type { Schema } from './database.ts';
 import type * as Y from 'yjs';
 
 /** The time, so that tests own it. */
@@ -22,6 +24,9 @@ export interface Log {
   warn(message: string, fields?: Fields): void;
   error(message: string, fields?: Fields, cause?: unknown): void;
 }
+
+/** What is stored in the same transaction as something else, or not at all. */
+export type Beside = (trx: Transaction<Schema>) => Promise<void>;
 
 /** Where we keep and read files. */
 export interface Files {
@@ -53,9 +58,9 @@ export interface SecretBox {
 export interface PlaylistDocs {
   /**
    * Edits a live document as `user_id`, through the same room and storage as everybody's edits; resolves once stored and passed on.
-   * `edit` must be synchronous.
+   * `edit` must be synchronous; `beside` is stored with what it changed.
    */
-  transact<T>(playlist_id: string, user_id: string, edit: (doc: Y.Doc) => T): Promise<T>;
+  transact<T>(playlist_id: string, user_id: string, edit: (doc: Y.Doc) => T, beside?: Beside): Promise<T>;
 }
 
 export function epochSeconds(clock: Clock): number {

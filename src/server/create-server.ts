@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { migrate, migrateSqliteFile } from '#db/migrate.ts';
 import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.ts';
+import { createKeptAnswers } from '#domain/answers/run-once.ts';
 import { createEventBus } from '#domain/events.ts';
 import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
@@ -188,6 +189,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
   let isStopping = false;
   const images = createImageProcess();
+  const answers = createKeptAnswers(ctx);
   const routes = [
     ...accountsRoutes,
     ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
@@ -210,6 +212,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     publicUrl,
     trustProxy: config.trustProxy,
     limiters,
+    answers,
     addressOf,
     isDegraded: () => store !== null && !store.isUp(),
     isReady: async () => {
@@ -224,7 +227,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
   });
   answer = app;
-  listenForUpgrades(
+  const cutUpgraded = listenForUpgrades(
     http,
     ctx,
     {
@@ -255,11 +258,16 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       presence.close();
       sync.close();
       await gateway.close();
+      packets.close();
       // Answers under way get a moment; a stream in the middle of a song does not hold us up.
-      const patience = setTimeout(() => http.closeAllConnections(), 2_000);
+      const patience = setTimeout(() => {
+        http.closeAllConnections();
+        cutUpgraded();
+      }, 2_000);
       await closed;
       clearTimeout(patience);
       images.close();
+      answers.close();
       await identity.close();
       store?.close();
       if (options.database === undefined) await database.close();

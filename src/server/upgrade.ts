@@ -11,17 +11,21 @@ type UpgradeDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => Promi
 /**
  * The only `upgrade` listener. engine.io would end foreign upgrades after a second, so it is given its own and sees no others.
  * A caller who is refused gets a plain HTTP answer before any WebSocket exists; `admit` throws for one who comes too often.
+ * @returns what cuts every line that is still open: the HTTP server does not know them any more, and would wait for each
  */
 export function listenForUpgrades(
   server: Server,
   ctx: Ctx,
   doors: { gateway: UpgradeDoor; playlistSync: UpgradeDoor },
   admit: (req: IncomingMessage) => Promise<void>,
-): void {
+): () => void {
+  const lines = new Set<Duplex>();
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Until a WebSocket takes over, a reset must not end the process.
     const onError = () => socket.destroy();
     socket.on('error', onError);
+    lines.add(socket);
+    socket.once('close', () => lines.delete(socket));
     const pathname = (req.url ?? '').split('?')[0] ?? '';
     const door =
       pathname === '/socket.io/' || pathname === '/socket.io'
@@ -40,6 +44,9 @@ export function listenForUpgrades(
         refuse(socket, problem.status, JSON.stringify(problem), retryAfter);
       });
   });
+  return () => {
+    for (const line of lines) line.destroy();
+  };
 }
 
 /** Answers and lets go: an upgraded connection has no timeout of its own, so one that is only half closed would stay for ever. */

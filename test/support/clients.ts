@@ -77,6 +77,8 @@ export async function gatewayClient(url: string, token: string): Promise<Gateway
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
+    // A line that breaks amid the handshake is told to nobody but its manager.
+    socket.io.once('close', (reason) => reject(new Error(`the line closed: ${reason}`)));
     socket.once('connect_error', (error: Error & { data?: Problem }) =>
       reject(Object.assign(error, { problem: error.data })),
     );

@@ -30,7 +30,8 @@ export function makeFolders(): Folders {
   };
 }
 
-function settings(folders: Folders, issuer: TestIssuer | null): Record<string, string> {
+/** The environment of a server in these folders. */
+export function serverSettings(folders: Folders, issuer: TestIssuer | null): Record<string, string> {
   return {
     PORT: '0',
     DATA_DIR: folders.dataDir,
@@ -69,7 +70,7 @@ export async function startServer(
   }: Partial<StartOptions> = {},
 ): Promise<RunningServer> {
   return createServer({
-    config: readConfig({ ...settings(folders, issuer), ...env }),
+    config: readConfig({ ...serverSettings(folders, issuer), ...env }),
     log,
     limits,
     packets,
@@ -97,7 +98,7 @@ export async function spawnServer(
   { issuer = null, env = {} }: { issuer?: TestIssuer | null; env?: Record<string, string> } = {},
 ): Promise<Program> {
   const child = spawn(process.execPath, [path.join(ROOT, 'src/server/main.ts')], {
-    env: { PATH: process.env.PATH ?? '', ...settings(folders, issuer), ...env },
+    env: { PATH: process.env.PATH ?? '', ...serverSettings(folders, issuer), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -1,3 +1,4 @@
+import { dropOldActs } from '../admin/audit.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { findSession } from './accounts.queries.ts';
@@ -100,7 +101,7 @@ export async function useSession(ctx: Ctx, secret_hash: string): Promise<UsedSes
   };
 }
 
-/** Removes sessions, attempts, links and provider records that have run out. */
+/** Removes sessions, attempts, links, provider records and acts written down that have run out. */
 export async function sweepExpired(ctx: Ctx): Promise<void> {
   await inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
@@ -111,5 +112,6 @@ export async function sweepExpired(ctx: Ctx): Promise<void> {
       });
     }
     await deleteExpiredRecords(tx.trx, now);
+    await dropOldActs(tx.trx, now);
   });
 }

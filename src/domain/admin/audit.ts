@@ -1,6 +1,11 @@
 import { epochSeconds } from '../ports.ts';
 import type { AuditAction } from '#contract/admin.ts';
 import type { TxCtx } from '../context.ts';
+import type { Schema } from '../database.ts';
+import type { Transaction } from 'kysely';
+
+/** Seconds an act is kept: two years, in which what it led to has long come to light. */
+const KEPT_S = 2 * 365 * 86_400;
 
 export interface Act {
   action: AuditAction;
@@ -24,5 +29,13 @@ export async function audit(tx: TxCtx, { action, actor_id, target_id = null, det
       target_id,
       details_json: JSON.stringify(details),
     })
+    .execute();
+}
+
+/** [OP24] Removes the acts of more than two years ago; `now` in epoch seconds. */
+export async function dropOldActs(trx: Transaction<Schema>, now: number): Promise<void> {
+  await trx
+    .deleteFrom('audit_events')
+    .where('at', '<', now - KEPT_S)
     .execute();
 }

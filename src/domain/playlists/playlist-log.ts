@@ -3,6 +3,7 @@ import { notFound } from '../errors.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { projectChanges } from './project-tracks.ts';
 import type { Ctx, TxCtx } from '../context.ts';
+import type { Beside } from '../ports.ts';
 import type { Change } from './project-tracks.ts';
 
 /** Rows of one log before it is worth folding them into a snapshot. */
@@ -53,6 +54,7 @@ export interface Append {
   /** Client ids seen for the first time. */
   clients: readonly { client_id: number; user_id: string }[];
   change: Change;
+  besides: readonly Beside[];
 }
 
 /** Somebody among the authors lost the right to edit before their edit was stored. */
@@ -71,7 +73,7 @@ export class RightsWithdrawnError extends Error {
  * @throws RightsWithdrawnError, with nothing stored
  */
 export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
-  const { playlist_id, seq, bytes, user_ids, clients, change } = append;
+  const { playlist_id, seq, bytes, user_ids, clients, change, besides } = append;
   const user_id = user_ids.size === 1 ? [...user_ids][0]! : null;
   await inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
@@ -92,6 +94,7 @@ export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
       playlist_id,
       [...user_ids].filter((author) => author !== owner_id),
     );
+    for (const beside of besides) await beside(tx.trx);
     tx.publish({ name: 'playlist.changed', payload: { playlist_id, version } });
   });
 }

@@ -21,6 +21,7 @@ import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
+import type { Beside } from '#domain/ports.ts';
 import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
 import type { Rate, TokenBucket } from '../token-bucket.ts';
 import type { Identity } from './awareness.ts';
@@ -48,8 +49,8 @@ export interface Seat {
 /** One live playlist: its document, its connections, its referee and its log. */
 export interface PlaylistRoom {
   join(peer: Peer, role: PlaylistRole): Seat;
-  /** Edits as `user_id`; resolves once stored and passed on. */
-  transact<T>(user_id: string, edit: (doc: Y.Doc) => T): Promise<T>;
+  /** Edits as `user_id`; resolves once stored, together with `beside`, and passed on. */
+  transact<T>(user_id: string, edit: (doc: Y.Doc) => T, beside?: Beside): Promise<T>;
   peers(): { peer: Peer; seat: Seat }[];
   isEmpty(): boolean;
   closePeers(reason: CloseReason): void;
@@ -73,6 +74,7 @@ type Work =
       kind: 'edit';
       user_id: string;
       edit: (doc: Y.Doc) => unknown;
+      beside: Beside | undefined;
       resolve(value: unknown): void;
       reject(error: unknown): void;
     };
@@ -98,6 +100,8 @@ interface Turn {
   authors: Set<Member>;
   clients: Map<number, string>;
   edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
+  /** Of those edits that changed something. */
+  besides: Beside[];
 }
 
 /** Whether the document waits for something nobody has sent. */
@@ -249,7 +253,9 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     } catch (error) {
       work.reject(error);
     }
-    if (current.updates.length > before) current.users.add(work.user_id);
+    if (current.updates.length === before) return;
+    current.users.add(work.user_id);
+    if (work.beside !== undefined) current.besides.push(work.beside);
   }
 
   function placed(current: Turn): { upserted: PlacedEntry[]; removed: string[] } {
@@ -301,6 +307,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       authors: new Set(),
       clients: new Map(),
       edits: [],
+      besides: [],
     };
     const knowledge = await lookUp(works);
     turn = current;
@@ -341,6 +348,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           ...(name === undefined || name === '' ? {} : { name }),
           ...(description === undefined ? {} : { description }),
         },
+        besides: current.besides,
       });
       seq += 1;
       rows += 1;
@@ -502,9 +510,9 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       if (states.length > 0) peer.send(encodeAwareness(states));
       return seat;
     },
-    transact<T>(user_id: string, edit: (target: Y.Doc) => T) {
+    transact<T>(user_id: string, edit: (target: Y.Doc) => T, beside?: Beside) {
       return new Promise<T>((resolve, reject) => {
-        push({ kind: 'edit', user_id, edit, resolve: resolve as (value: unknown) => void, reject });
+        push({ kind: 'edit', user_id, edit, beside, resolve: resolve as (value: unknown) => void, reject });
       });
     },
     peers: () => [...members].map(({ peer, seat }) => ({ peer, seat })),

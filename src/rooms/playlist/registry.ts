@@ -124,10 +124,10 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
         },
       };
     },
-    async transact(playlist_id, user_id, edit) {
+    async transact(playlist_id, user_id, edit, beside) {
       const room = await roomOf(playlist_id);
       try {
-        return await room.transact(user_id, edit);
+        return await room.transact(user_id, edit, beside);
       } finally {
         // After the turn has ended, not within it.
         setImmediate(() => settle(playlist_id));

@@ -8,8 +8,13 @@ import type { Limiters } from '../limits/limiters.ts';
 import type { Socket as Line } from 'engine.io';
 import type { WebSocket } from 'ws';
 
-/** Packets that may wait for a slow reader, beside notices of which only the latest counts: those are dropped. */
-const MAX_BEHIND = 1_000;
+/** What may wait for a slow reader (bytes), beside notices of which only the latest counts: those are dropped. */
+const MAX_BEHIND_BYTES = 1024 * 1024;
+/** What a waiting packet costs beside its text (bytes), so that very many small ones count for what they take. */
+const PACKET_BYTES = 256;
+/** How long (ms) something may wait without any of it being taken. A phone between two cells is back before. */
+const MAX_STILL_MS = 10_000;
+const LOOK_EVERY_MS = 1_000;
 
 /** Ends lines that send too much, before anything they sent is looked at (trust.md C1), or do not take what they are sent. */
 export interface PacketLimit {
@@ -24,10 +29,37 @@ export interface PacketLimit {
   answerAfterMs(line: Line): number;
   /** An event that does not exist costs more. */
   unknownEvent(line: Line): void;
+  close(): void;
+}
+
+/** One line, and how it is with what it was sent. */
+interface Watched {
+  bucket: TokenBucket;
+  user_id: string | null;
+  /** Bytes that were not handed to the network yet, as the line before them is still full. */
+  waiting_bytes: number;
+  /** What the network had not taken when it was last looked at (bytes), and since when (ms) it has taken nothing of it. */
+  pending_bytes: number;
+  stillSinceMs: number | null;
+  webSocket: WebSocket;
 }
 
 export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): PacketLimit {
-  const lines = new WeakMap<Line, { bucket: TokenBucket; user_id: string | null }>();
+  const lines = new Map<Line, Watched>();
+
+  /** Ends who has taken nothing for too long, though something waits; one look at each line, which is little. */
+  function look(): void {
+    const nowMs = performance.now();
+    for (const [line, watched] of lines) {
+      const pending_bytes = watched.webSocket.bufferedAmount;
+      if (pending_bytes === 0) watched.stillSinceMs = null;
+      else if (watched.stillSinceMs === null || pending_bytes < watched.pending_bytes) watched.stillSinceMs = nowMs;
+      else if (nowMs - watched.stillSinceMs >= MAX_STILL_MS) end(line, 'takes nothing');
+      watched.pending_bytes = pending_bytes;
+    }
+  }
+  const looking = setInterval(look, LOOK_EVERY_MS);
+  looking.unref();
 
   function spend(line: Line, bucket: TokenBucket, cost: number): void {
     if (line.readyState === 'open' && !bucket.take(performance.now(), cost)) flooded(line);
@@ -41,7 +73,7 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
   }
 
   function end(line: Line, why: string): void {
-    if (line.readyState !== 'open') return;
+    if (line.readyState === 'closed') return;
     log.info('a gateway socket was ended', { user_id: lines.get(line)?.user_id ?? null, why });
     // Nothing more is taken from it, not even what has arrived with this packet …
     line.close(true);
@@ -51,23 +83,35 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
 
   return {
     watch(line) {
-      const bucket = createTokenBucket(rate, performance.now());
-      lines.set(line, { bucket, user_id: null });
-      line.on('packet', () => spend(line, bucket, 1));
-      let behind = 0;
+      const { socket: webSocket } = line.transport as unknown as { socket: WebSocket };
+      const watched: Watched = {
+        bucket: createTokenBucket(rate, performance.now()),
+        user_id: null,
+        waiting_bytes: 0,
+        pending_bytes: 0,
+        stillSinceMs: null,
+        webSocket,
+      };
+      lines.set(line, watched);
+      line.on('packet', () => spend(line, watched.bucket, 1));
       line.on('flush', () => {
-        behind = 0;
+        watched.waiting_bytes = 0;
+        // What went before it was all taken.
+        watched.stillSinceMs = null;
       });
-      line.on('packetCreate', () => {
-        behind += 1;
-        if (behind > MAX_BEHIND) end(line, 'reads too slowly');
+      line.on('packetCreate', (packet: { data?: string | Buffer }) => {
+        watched.waiting_bytes += PACKET_BYTES + (packet.data?.length ?? 0);
+        if (watched.waiting_bytes > MAX_BEHIND_BYTES) end(line, 'reads too slowly');
       });
       // Not a packet of engine.io's, but answered all the same.
       const pings = createTokenBucket(PINGS, performance.now());
-      (line.transport as unknown as { socket: WebSocket }).socket.on('ping', () => {
+      webSocket.on('ping', () => {
         if (!pings.take(performance.now())) flooded(line);
       });
-      line.once('close', () => readLastWord(line.request.socket));
+      line.once('close', () => {
+        lines.delete(line);
+        readLastWord(line.request.socket);
+      });
     },
     async belongsTo(line, user_id) {
       const known = lines.get(line);
@@ -80,5 +124,6 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
       const known = lines.get(line);
       if (known !== undefined) spend(line, known.bucket, UNKNOWN_EVENT_COST - 1);
     },
+    close: () => clearInterval(looking),
   };
 }

@@ -11,6 +11,7 @@ import { pageLimits } from '../limits/page-limits.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
+import type { KeptAnswers } from '#domain/answers/run-once.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
@@ -30,6 +31,7 @@ export interface AppParts {
   publicUrl: string;
   trustProxy: string | null;
   limiters: Limiters;
+  answers: KeptAnswers;
   addressOf: AddressOf;
   /** Something works less well than it should, and by itself again later. */
   isDegraded(): boolean;
@@ -143,7 +145,7 @@ export function createApp(parts: AppParts): Express {
     return actor;
   };
   mountDoor(api, ctx, (req) => admit(req, takeAvatarDoor), takeAvatarDoor, avatars.take);
-  mountRoutes(api, ctx, admit, routes);
+  mountRoutes(api, { ctx, admit, answers: parts.answers }, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);
   app.get('/api/docs', (_req, res) => void res.set('cache-control', 'no-cache').type('html').send(docs()));

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import express from 'express';
 import { authorize } from '#domain/authorize.ts';
 import { DomainError } from '#domain/errors.ts';
 import { parseInput } from '../parse.ts';
 import { sendProblem } from './problem.ts';
 import type { Endpoint, Input, OtherDoor, Reply } from '#contract/endpoint.ts';
+import type { KeptAnswers } from '#domain/answers/run-once.ts';
 import type { KnownOperation } from '#domain/authorize.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Request, Response, Router } from 'express';
@@ -38,6 +40,23 @@ function toExpressPath(path: string): string {
 /** Reads a JSON body; anything else with a body is refused before it is read. */
 const readJson = express.json({ limit: JSON_LIMIT_BYTES, type: 'application/json', strict: true });
 
+/** [HT20] The key a call that changes something may come with. @throws DomainError invalid */
+function keyOf(req: Request): string | undefined {
+  const key = req.get('idempotency-key');
+  if (key === undefined || req.method === 'GET' || req.method === 'HEAD') return undefined;
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  const message = 'must be 1 to 255 visible ASCII characters';
+  throw new DomainError('invalid', `Idempotency-Key ${message}.`, { errors: [{ path: 'Idempotency-Key', message }] });
+}
+
+/** What was asked, without when it was sent: that alone differs when a client asks again. */
+function hashOf({ method, path }: Endpoint, input: Record<string, unknown>): string {
+  const asked = { ...input, sent_at_ms: undefined };
+  return createHash('sha256')
+    .update(JSON.stringify([method, path, asked]))
+    .digest('base64url');
+}
+
 function hasBody(req: Request): boolean {
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
 }
@@ -48,8 +67,15 @@ function hasBody(req: Request): boolean {
  */
 export function mountRoutes(
   router: Router,
-  ctx: Ctx,
-  admit: (req: Request, endpoint: Endpoint) => Promise<Actor>,
+  {
+    ctx,
+    admit,
+    answers,
+  }: {
+    ctx: Ctx;
+    admit: (req: Request, endpoint: Endpoint) => Promise<Actor>;
+    answers: KeptAnswers;
+  },
   routes: readonly Route[],
 ): void {
   for (const { endpoint, run } of routes) {
@@ -68,10 +94,30 @@ export function mountRoutes(
           ...(parseInput(endpoint.query, { ...req.query }, 'query') as object),
           ...(parseInput(endpoint.body, req.body ?? {}, 'body') as object),
         };
-        const reply = await run(ctx, actor, input as never);
-        res.set('cache-control', 'private, no-store');
-        if (endpoint.status === 204) res.status(204).end();
-        else res.status(endpoint.status).json(reply);
+        const idempotency_key = keyOf(req);
+        if (idempotency_key === undefined) {
+          const reply = await run(ctx, actor, input as never);
+          if (endpoint.status === 204) res.status(204).end();
+          else res.status(endpoint.status).json(reply);
+          return;
+        }
+        const { status, body, isRepeat } = await answers.once(
+          {
+            user_id: actor.user_id,
+            idempotency_key,
+            request_hash: hashOf(endpoint, input),
+            showsSecret: endpoint.showsSecret,
+            isRepeatable: endpoint.isRepeatable(input),
+          },
+          async (marking) => {
+            const reply = await run(marking, actor, input as never);
+            return { status: endpoint.status, body: endpoint.status === 204 ? null : JSON.stringify(reply) };
+          },
+        );
+        if (isRepeat) res.set('idempotency-replayed', 'true');
+        res.status(status);
+        if (body === null) res.end();
+        else res.type('json').send(body);
       } catch (error) {
         sendProblem(ctx, res, error);
       }

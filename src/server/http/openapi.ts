@@ -63,11 +63,23 @@ function operationOf(endpoint: KnownEndpoint): Json {
     summary: endpoint.summary,
     tags: [endpoint.path.split('/')[1]],
     ...accessOf(endpoint),
-    parameters: [...parametersOf(endpoint.params, 'path'), ...parametersOf(endpoint.query, 'query')],
+    parameters: [
+      ...parametersOf(endpoint.params, 'path'),
+      ...parametersOf(endpoint.query, 'query'),
+      ...(endpoint.method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
+    ],
     ...(hasBody ? { requestBody: { required: true, content: { 'application/json': { schema: body } } } } : {}),
     responses: { [endpoint.status]: reply, ...refusals(endpoint) },
   };
 }
+
+const IDEMPOTENCY_KEY: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'The same key within 8 days is the same call: it is run once, and each gets the same answer.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
 
 const FILE = { type: 'string', format: 'binary' };
 const FORM = { type: 'object', required: ['file'], properties: { file: FILE } };

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { DomainError } from '#domain/errors.ts';
 import { LIMITS } from './limits.ts';
@@ -10,6 +11,33 @@ export type LimiterFactory = (options: { keyPrefix: string; points: number; dura
 
 /** Beyond it, addresses known to be spent are looked through for those that are not any more. */
 const SPENT_KEPT = 10_000;
+/** Callers that one limit counts each by themselves, some 200 bytes each; no server of ours has so many in its longest limit. */
+const COUNTED_ALONE = 50_000;
+/** Counters that callers beyond those share. */
+const SHARED = 4_096;
+/** So that nobody outside knows with whom they share. */
+const SALT = randomBytes(16).toString('hex');
+
+/**
+ * Whoever comes once there are too many to count each alone shares a counter with some others: memory is bounded, none of the
+ * counters that are there is forgotten before its time, and nobody is uncounted.
+ */
+function sharedKey(key: string): string {
+  return `shared ${createHash('sha256').update(SALT).update(key).digest().readUInt32BE() % SHARED}`;
+}
+
+/** Counters in memory, so many of them. */
+function createMemory(options: { keyPrefix: string; points: number; duration: number }): RateLimiterMemory {
+  const memory = new RateLimiterMemory(options);
+  const { _storage: counters } = (memory as unknown as { _memoryStorage: { _storage: Map<string, unknown> } })
+    ._memoryStorage;
+  const keyOf = memory.getKey.bind(memory);
+  memory.getKey = (key) => {
+    const own = keyOf(key);
+    return counters.size < COUNTED_ALONE || counters.has(own) ? own : keyOf(sharedKey(own));
+  };
+  return memory;
+}
 
 /**
  * Counters in this process's memory, or with a store in Redis, with memory as insurance: while Redis is away each process
@@ -17,7 +45,7 @@ const SPENT_KEPT = 10_000;
  */
 export function createLimiterFactory(store: SharedStore | null): LimiterFactory {
   return (options) => {
-    const memory = new RateLimiterMemory(options);
+    const memory = createMemory(options);
     if (store === null) return memory;
     return new RateLimiterRedis({
       ...options,
@@ -68,6 +96,11 @@ export function createLimiters(newLimiter: LimiterFactory, limits: Limits = LIMI
     for (const [key, untilMs] of spent) if (untilMs <= nowMs) spent.delete(key);
   }
 
+  function spentKey(name: LimitName, key: string): string {
+    const own = `${name} ${key}`;
+    return spent.size < SPENT_KEPT || spent.has(own) ? own : `${name} ${sharedKey(own)}`;
+  }
+
   return {
     async take(name, key) {
       try {
@@ -81,14 +114,15 @@ export function createLimiters(newLimiter: LimiterFactory, limits: Limits = LIMI
       const { consumedPoints, msBeforeNext } = await limiterOf(name).penalty(key);
       if (consumedPoints < limits[name].points) return;
       if (spent.size >= SPENT_KEPT) sweepSpent();
-      spent.set(`${name} ${key}`, Date.now() + msBeforeNext);
+      spent.set(spentKey(name, key), Date.now() + msBeforeNext);
     },
     refuseSpent(name, key) {
-      const untilMs = spent.get(`${name} ${key}`);
+      const known = spentKey(name, key);
+      const untilMs = spent.get(known);
       if (untilMs === undefined) return;
       const leftMs = untilMs - Date.now();
       if (leftMs > 0) throw tooMany(name, leftMs);
-      spent.delete(`${name} ${key}`);
+      spent.delete(known);
     },
     async block(name, key) {
       await limiterOf(name).block(key, limits[name].seconds);

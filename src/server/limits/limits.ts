@@ -28,8 +28,6 @@ export const LIMITS = {
   sign_in: { points: 300, seconds: 60, of: 'sign-ins' },
   /** Per address, passwords and codes tried under whatever names: a hash costs 19 MiB and some 40 ms. The wait of each name [ID4] comes first. */
   password: { points: 300, seconds: 60, of: 'tries to sign in' },
-  /** Per address, looks at and uses of one-time links (first account, invitation, password reset). */
-  one_time_link: { points: 120, seconds: 60, of: 'tries of a link' },
   /** Per address, WebSocket handshakes of both protocols: 100 a second lets 2,000 clients come back within half a minute. */
   handshake: { points: 6_000, seconds: 60, of: 'connections' },
   /** Per person: what one types by hand finds people, what collects a directory does not (trust.md D5). */

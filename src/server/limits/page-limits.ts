@@ -29,8 +29,9 @@ export function pageLimits(ctx: Pick<Ctx, 'log' | 'dialect'>, limiters: Limiters
   const router = express.Router();
   router.all('/api/v1/auth/login', limit('sign_in'));
   router.post('/oidc/interaction/:uid', limit('password'));
-  router.use(['/setup', '/invite', '/reset'], limit('one_time_link'));
   const page = limit('page');
+  // Broken links and forms are counted besides, where they are known to be that [ID77].
+  router.use(['/setup', '/invite', '/reset'], page);
   router.use('/oidc', (req, res, next) =>
     req.path === '/token' || req.path === '/pages.css' ? next() : page(req, res, next),
   );

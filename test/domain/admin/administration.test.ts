@@ -5,7 +5,7 @@ import { ensureUser } from '#domain/accounts/ensure-user.ts';
 import { putOidcRecord } from '#domain/accounts/oidc-records.ts';
 import { createPasswordReset } from '#domain/accounts/password-reset.ts';
 import { removeSecondFactor } from '#domain/accounts/remove-second-factor.ts';
-import { createSession } from '#domain/accounts/sessions.ts';
+import { createSession, sweepExpired } from '#domain/accounts/sessions.ts';
 import { setRole } from '#domain/accounts/set-role.ts';
 import { listAudit } from '#domain/admin/audit.queries.ts';
 import { changeUser } from '#domain/admin/change-user.ts';
@@ -61,6 +61,18 @@ describe.each(DIALECTS)('administration on $name', (dialect) => {
       details: JSON.parse(details_json) as unknown,
     }));
   };
+  test('[OP24] an act is kept for two years, and gone after', async () => {
+    await changeUser(ctx, boss, { id: (await localPerson(ctx, 'ben')).user_id, role: 'guest' });
+    const kept = (await acts()).length;
+    expect(kept).toBeGreaterThan(0);
+    ctx.clock.advance(2 * 365 * 86_400_000);
+    await sweepExpired(ctx);
+    expect(await acts()).toHaveLength(kept);
+    ctx.clock.advance(1_000);
+    await sweepExpired(ctx);
+    expect(await acts()).toEqual([]);
+  });
+
   const account = (user_id: string) =>
     ctx.db.selectFrom('local_accounts').selectAll().where('id', '=', user_id).executeTakeFirstOrThrow();
   const session = (user_id: string, provider_sid: string | null = null) =>

@@ -1,6 +1,6 @@
 /**
- * The threat model of sessions, gateway, REST, identity and secrets (its sections 2 A, C, E, F and G1 to G3), row by row: which tests
- * show that the defence holds, or which later work brings what there would be to attack.
+ * The threat model of sessions, gateway, REST, identity and secrets (its sections 2 A, C, E, F and G1 to G3) and of faults (its section
+ * 3), row by row: which tests show that the defence holds, or which later work brings what there would be to attack.
  */
 
 /** A test by its file below `test/` and its title as it stands in the file. */
@@ -42,6 +42,14 @@ const KEYCLOAK = 'services/keycloak.test.ts';
 const ACCOUNTS = 'domain/accounts/accounts.test.ts';
 const MANAGE = 'domain/accounts/manage-access.test.ts';
 
+const KILLED = 'faults/kill.test.ts';
+const STOPPED = 'faults/stop.test.ts';
+const FULL = 'faults/disk-full.test.ts';
+const LOCKED = 'server/locked-database.test.ts';
+const SLOW = 'server/gateway/slow-reader.test.ts';
+const KEYED = 'server/http/idempotency.test.ts';
+const FAKED = 'server/attacks/fake-listens.test.ts';
+
 /** Every row there is; one without an entry below fails. */
 export const ROW_NAMES = [
   ...Array.from({ length: 9 }, (_, i) => `A${i + 1}`),
@@ -51,6 +59,7 @@ export const ROW_NAMES = [
   'G1',
   'G2',
   'G3',
+  ...[1, 2, 3, 4, 6, 7, 8, 9, 10, 13, 19].map((i) => `R${i}`),
 ];
 
 const EVERY_REVOCATION =
@@ -215,6 +224,11 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(
           'domain/listens/listens.rules.test.ts',
           '[LP4] any order and repetition of any reports never covers more than wall time × rate, nor more than the track',
+        ),
+        ...of(
+          FAKED,
+          '[C6] a session of somebody else is 404 at every door, and stays as it is',
+          '[C6] ${FAKES} listens made up within a minute are plays of no length, and sent again they are the same',
         ),
       ],
     },
@@ -475,4 +489,95 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
       ],
     },
   ],
+  R1: [
+    {
+      by: [
+        ...of(
+          KILLED,
+          '[OP21] nothing that was acknowledged is lost, nothing is doubled, and each start is ready within five seconds',
+        ),
+        ...of('db/writer.test.ts', '[DB2] commits with full sync in WAL, enforces references, and reads elsewhere'),
+        ...of(LOCKED, '[OP20] every connection of ours syncs fully at commit, in WAL, and only one waits for a lock'),
+      ],
+    },
+  ],
+  R2: [
+    {
+      by: of(
+        KEYED,
+        '[R2] 1,000 listens by 20 clients over a line that breaks before, after and amid answers are 1,000',
+        '[HT20] the same call twice, or twenty times at once, is done once and answered alike',
+        '[HT20] a key is its person’s own, and means one thing',
+        '[HT20] it is known for 8 days, and after a restart',
+        '[HT20] an edit of a list is marked in the transaction that stores it',
+      ),
+    },
+  ],
+  R3: [{ reason: 'the feed is not pushed to anybody yet, so nothing of it can be missed', issue: 'live fan-out' }],
+  R4: [
+    {
+      by: of(
+        'fuzz/convergence.test.ts',
+        '[PL15] ${SEEDS} seeds × 3 clients × ${OPERATIONS} operations, with cuts and reloads, end in one list everywhere',
+      ),
+    },
+  ],
+  R6: [
+    { by: of(FULL, '[OP22] writes are 507 and never acknowledged, reads and sockets go on, and it heals by itself') },
+    { reason: 'no upload but a picture is taken yet, and that is kept in the database', issue: 'import of listens' },
+  ],
+  R7: [
+    {
+      by: of(
+        LOCKED,
+        '[OP20] writes wait five seconds at most and are 503; reads and sockets go on; it heals by itself, and nothing is lost',
+      ),
+    },
+  ],
+  R8: [
+    {
+      by: [
+        ...of(
+          SLOW,
+          '[GW40] at 1,000 notices a second the slow are let go, memory stays, and others do not notice',
+          '[GW40] is let go after ten seconds in which nothing of it was taken',
+          '[GW11] is let go once 1 MiB waits for them, small packets counted for what they take',
+        ),
+        ...of(
+          FLOODS,
+          '[GW11] one who does not read is let go before what waits for them grows; one who does gets everything',
+        ),
+      ],
+    },
+  ],
+  R9: [
+    {
+      by: of(
+        'faults/reconnect.test.ts',
+        '[OP26] are all back, in their own rooms and no others, without a stall or a rush on the provider',
+      ),
+    },
+  ],
+  R10: [
+    {
+      by: [
+        ...of(
+          FAKED,
+          '[R10] what a client says of the time is taken, corrected or refused, and nothing lies in the future',
+        ),
+        ...of('domain/listens/listens.test.ts', '[LP5] the future is refused, and leaves nothing'),
+      ],
+    },
+  ],
+  R13: [
+    {
+      by: of(
+        STOPPED,
+        '[OP23] at ${PER_SECOND} calls a second and ${PEOPLE * SOCKETS_EACH} sockets: unready at once, all told, nothing acknowledged lost, 0 within ten seconds',
+        '[OP23] a line that was refused and is held open from the other end does not hold it up',
+        '[OP23] a second signal ends it at once',
+      ),
+    },
+  ],
+  R19: [{ by: of(GATEWAY, '[GW2] no payload, however odd, ends more than its own request') }],
 };

@@ -203,8 +203,8 @@ describe('limits of what is open to all', () => {
     ['sign_in', 'GET', '/api/v1/auth/login', 303],
     ['sign_in', 'POST', '/api/v1/auth/login', 303],
     ['password', 'POST', '/oidc/interaction/abc', 403],
-    ['one_time_link', 'GET', '/setup?token=x', 404],
-    ['one_time_link', 'POST', '/setup', 403],
+    ['page', 'GET', '/setup?token=x', 404],
+    ['page', 'POST', '/setup', 403],
     ['page', 'GET', '/oidc/.well-known/openid-configuration', 200],
     ['page', 'GET', '/oidc/auth', 400],
     ['page', 'GET', '/api/v1/auth/callback', 400],
@@ -224,7 +224,7 @@ describe('limits of what is open to all', () => {
   });
 
   test('[HT13] what the server needs to be of use stays open: health, its pages’ looks, and its own token endpoint', async () => {
-    await start(onlyFew({ page: 1, sign_in: 1, password: 1, one_time_link: 1, stranger: 1 }));
+    await start(onlyFew({ page: 1, sign_in: 1, password: 1, stranger: 1 }));
     for (let i = 0; i < 5; i++) {
       for (const path of ['/healthz', '/readyz', '/oidc/pages.css']) {
         expect([path, (await fetch(`${server.url}${path}`)).status]).toEqual([path, 200]);

@@ -50,7 +50,6 @@ describe('limits in memory', () => {
       ['page', 1_200, 60],
       ['sign_in', 300, 60],
       ['password', 300, 60],
-      ['one_time_link', 120, 60],
       ['handshake', 6_000, 60],
       ['people_search', 20, 60],
       ['ticket', 600, 60],
@@ -88,6 +87,33 @@ describe('limits in memory', () => {
     await limiters.count('stranger', 'new');
     expect(() => limiters.refuseSpent('stranger', 'new')).toThrow(DomainError);
     for (let i = 0; i < 10_000; i++) limiters.refuseSpent('stranger', `old ${i}`);
+  });
+
+  test('[OP25] a hundred thousand addresses take bounded memory, push out nobody’s counter, and are all counted', async () => {
+    const newLimiter = createLimiterFactory(null);
+    const limiter = newLimiter({ keyPrefix: 'x', points: 3, duration: 60 });
+    const counters = (limiter as unknown as { _memoryStorage: { _storage: Map<string, unknown> } })._memoryStorage
+      ._storage;
+    for (let i = 0; i < 3; i++) await limiter.consume('known before');
+    for (let i = 0; i < 100_000; i++) await limiter.consume(`address ${i}`).catch(() => undefined);
+    expect(counters.size).toBeGreaterThan(50_000);
+    expect(counters.size).toBeLessThanOrEqual(50_000 + 4_096);
+    await expect(limiter.consume('known before')).rejects.toMatchObject({ consumedPoints: 4 });
+    // A newcomer is counted, with others.
+    for (let i = 0; i < 3; i++) await limiter.consume('newcomer').catch(() => undefined);
+    await expect(limiter.consume('newcomer')).rejects.toMatchObject({ isFirstInDuration: false });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(counters.size).toBe(0);
+    await limiter.consume('newcomer');
+  });
+
+  test('[OP25] more spent addresses than are kept are refused all the same', async () => {
+    const limiters = createLimiters(createLimiterFactory(null), {
+      ...LIMITS,
+      stranger: { ...LIMITS.stranger, points: 1 },
+    });
+    for (let i = 0; i < 15_000; i++) await limiters.count('stranger', `${i}`);
+    for (const key of ['0', '9999', '14999']) expect(() => limiters.refuseSpent('stranger', key)).toThrow(DomainError);
   });
 
   test('[GW9] a block lasts as long as its limit says', async () => {
