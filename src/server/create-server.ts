@@ -36,6 +36,7 @@ import { LIMITS, PACKETS } from './limits/limits.ts';
 import { openSharedStore } from './limits/shared-store.ts';
 import { openSecretBox } from './secrets.ts';
 import { watchRevocations } from './revocation-watch.ts';
+import { createMetrics } from './metrics.ts';
 import { createPlaylistSync } from './sync/playlist-sync.ts';
 import { listenForUpgrades } from './upgrade.ts';
 import type { Database } from '#db/open.ts';
@@ -177,6 +178,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
   let isStopping = false;
   const images = createImageProcess();
+  const metrics = createMetrics({ ctx, connections, openPlaylists: () => rooms.openCount() });
   const routes = [
     ...accountsRoutes,
     ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
@@ -198,6 +200,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     trustProxy: config.trustProxy,
     limiters,
     addressOf,
+    metrics,
     isDegraded: () => store !== null && !store.isUp(),
     isReady: async () => {
       if (isStopping) return false;
@@ -245,6 +248,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await closed;
       clearTimeout(patience);
       images.close();
+      metrics.close();
       await identity.close();
       store?.close();
       if (options.database === undefined) await database.close();
