@@ -42,6 +42,7 @@ import { LIMITS, PACKETS } from './limits/limits.ts';
 import { openSharedStore } from './limits/shared-store.ts';
 import { openSecretBox } from './secrets.ts';
 import { watchRevocations } from './revocation-watch.ts';
+import { createMetrics } from './metrics.ts';
 import { createPlaylistSync } from './sync/playlist-sync.ts';
 import { listenForUpgrades } from './upgrade.ts';
 import type { Database } from '#db/open.ts';
@@ -190,6 +191,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   let isStopping = false;
   const images = createImageProcess();
   const answers = createKeptAnswers(ctx);
+  const metrics = createMetrics({ ctx, connections, openPlaylists: () => rooms.openCount() });
   const routes = [
     ...accountsRoutes,
     ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
@@ -214,6 +216,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     limiters,
     answers,
     addressOf,
+    metrics,
     isDegraded: () => store !== null && !store.isUp(),
     isReady: async () => {
       if (isStopping) return false;
@@ -268,6 +271,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       clearTimeout(patience);
       images.close();
       answers.close();
+      metrics.close();
       await identity.close();
       store?.close();
       if (options.database === undefined) await database.close();

@@ -38,6 +38,8 @@ const NOT_YET_MOUNTED: readonly OperationName[] = [];
 /** Pages and reports for everybody, which are no operations of the API. */
 const OPEN_PAGES: readonly string[] = [
   'GET /healthz',
+  // For programs on this machine and administrators: metrics.test.ts.
+  'GET /metrics',
   'GET /readyz',
   'GET /api/v1/openapi.json',
   'GET /api/docs',

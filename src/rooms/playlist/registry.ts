@@ -14,6 +14,8 @@ export interface PlaylistRooms extends PlaylistDocs {
   /** Loads the room, then lets `accept` make the peer and seats it in the same turn, so that no frame is missed. */
   join(playlist_id: string, role: PlaylistRole, accept: () => Peer | null): Promise<Seat | null>;
   usersIn(playlist_id: string): Set<string>;
+  /** Lists whose document is in memory. */
+  openCount(): number;
   /** Rises whenever anybody's right to any list may have changed: a role found before is to be looked up again. */
   readonly revision: number;
   /** Lets changed rights take effect on everybody who has the list open. */
@@ -133,6 +135,7 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
         setImmediate(() => settle(playlist_id));
       }
     },
+    openCount: () => slots.size,
     usersIn: (playlist_id) => new Set((openRoom(playlist_id)?.peers() ?? []).map(({ peer }) => peer.actor().user_id)),
     get revision() {
       return revision;

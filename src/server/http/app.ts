@@ -16,6 +16,7 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
 import type { AddressOf } from '../limits/address.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Limiters } from '../limits/limiters.ts';
 import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
@@ -33,6 +34,7 @@ export interface AppParts {
   limiters: Limiters;
   answers: KeptAnswers;
   addressOf: AddressOf;
+  metrics: Metrics;
   /** Something works less well than it should, and by itself again later. */
   isDegraded(): boolean;
   isReady(): Promise<boolean>;
@@ -53,6 +55,20 @@ function once<T>(make: () => T): () => T {
 function isByCookie({ headers }: Request): boolean {
   return headers.authorization === undefined && /(?:^|;\s*)(?:__Host-)?sbm_session=/.test(headers.cookie ?? '');
 }
+
+/**
+ * [OP18] What the server does is for whoever runs it: programs on this machine, and administrators. Behind a proxy that is not
+ * vouched for (TRUST_PROXY), everybody would seem to be on this machine.
+ * @throws DomainError unauthenticated, forbidden
+ */
+async function requireOperator(req: Request, { identity, addressOf, trustProxy }: AppParts): Promise<void> {
+  const isDirect = req.headers['x-forwarded-for'] === undefined && req.headers.forwarded === undefined;
+  if ((isDirect || trustProxy !== null) && isLoopback(addressOf(req))) return;
+  const { role } = await identity.authenticate(req, { door: 'http' });
+  if (role !== 'admin') throw new DomainError('forbidden', 'This is for administrators.');
+}
+
+const isLoopback = (address: string) => address === '::1' || address.startsWith('127.') || address === '0:0:0:00';
 
 /** The REST door, the client's files, and what operators ask. */
 export function createApp(parts: AppParts): Express {
@@ -90,6 +106,12 @@ export function createApp(parts: AppParts): Express {
   app.use((_req: Request, res: Response, next: NextFunction) => {
     const request_id = newIds.id();
     res.locals.request_id = request_id;
+    const begunMs = performance.now();
+    res.once('finish', () => {
+      const { operation } = res.locals as { operation?: string };
+      if (operation !== undefined)
+        parts.metrics.answered(operation, res.statusCode, (performance.now() - begunMs) / 1000);
+    });
     res.set({
       'x-request-id': request_id,
       'permissions-policy': PERMISSIONS,
@@ -100,6 +122,14 @@ export function createApp(parts: AppParts): Express {
   });
 
   app.get('/healthz', (_req, res) => void res.json({ status: parts.isDegraded() ? 'degraded' : 'ok' }));
+  app.get('/metrics', async (req, res) => {
+    try {
+      await requireOperator(req, parts);
+      res.type(parts.metrics.contentType).send(await parts.metrics.text());
+    } catch (error) {
+      sendProblem(ctx, res, error);
+    }
+  });
   app.get('/readyz', async (_req, res) => {
     const ready = await parts.isReady();
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unready' });

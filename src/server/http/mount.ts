@@ -80,6 +80,7 @@ export function mountRoutes(
 ): void {
   for (const { endpoint, run } of routes) {
     const handle = async (req: Request, res: Response) => {
+      res.locals.operation = endpoint.name;
       try {
         const actor = await admit(req, endpoint);
         authorize(actor, endpoint);
@@ -136,6 +137,7 @@ export function mountDoor(
   handle: (req: Request, res: Response, actor: Actor) => Promise<void>,
 ): void {
   router[door.method === 'GET' ? 'get' : 'post'](toExpressPath(door.path), async (req, res) => {
+    res.locals.operation = door.name;
     try {
       const actor = await authenticate(req);
       authorize(actor, door);
