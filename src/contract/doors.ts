@@ -43,6 +43,36 @@ export const avatarDoor = defineDoor({
   query: [],
   responses: { 200: 'The picture', 304: 'Unchanged' },
 });
+export const importPlaylistsDoor = defineDoor({
+  name: 'playlists.import',
+  method: 'POST',
+  path: '/playlists/import',
+  access: 'user',
+  scope: 'write',
+  summary:
+    'Make playlists of a file: M3U, XSPF, JSPF, JSON, CSV of Exportify, Spotify account data, or a zip of them; at most 64 MB. Answers with what became of each entry',
+  query: ['name'],
+  body: [
+    'multipart/form-data',
+    'audio/x-mpegurl',
+    'application/xspf+xml',
+    'application/json',
+    'text/csv',
+    'application/zip',
+    'application/octet-stream',
+  ],
+  responses: { 201: 'The playlists, and what became of each entry' },
+});
+export const exportDoor = defineDoor({
+  name: 'playlists.export',
+  method: 'GET',
+  path: '/playlists/{id}/export',
+  access: 'guest',
+  scope: 'read',
+  summary: 'A playlist as a file: format is m3u8, xspf, jspf or json',
+  query: ['format'],
+  responses: { 200: 'The file' },
+});
 export const loginDoor = defineDoor({
   name: 'auth.login.get',
   method: 'GET',
@@ -81,6 +111,8 @@ export const DOORS = [
   coverDoor,
   takeAvatarDoor,
   avatarDoor,
+  importPlaylistsDoor,
+  exportDoor,
   loginDoor,
   loginFormDoor,
   callbackDoor,

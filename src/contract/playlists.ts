@@ -213,6 +213,47 @@ export const createTicket = defineEndpoint({
   reply: z.object({ ticket: z.string(), expires_at: EpochSeconds }),
 });
 
+export const ExportFormat = z.enum(['m3u8', 'xspf', 'jspf', 'json']);
+export type ExportFormat = z.infer<typeof ExportFormat>;
+const FoundBy = z.enum([
+  'id',
+  'path',
+  'mbid',
+  'isrc',
+  'same',
+  'similar_title',
+  'other_length',
+  'unknown_artist',
+  'other_script',
+  'extra_words',
+]);
+/** A playlist made of a file, and what became of each of its entries. */
+export const ImportedPlaylist = z.object({
+  playlist: Playlist,
+  matched: z.int(),
+  /** Something like it is in the library: a person decides. Until then the entry is text. */
+  close: z.int(),
+  missing: z.int(),
+  entries: z.array(
+    z.object({
+      entry_id: Id,
+      position: z.int(),
+      text: z.object({ title: z.string(), artist: z.string().nullable(), album: z.string().nullable() }),
+      outcome: z.enum(['match', 'close', 'none']),
+      track_id: Id.nullable(),
+      reason: FoundBy.nullable(),
+      /** 0 to 1. */
+      score: z.number().nullable(),
+      candidates: z.array(z.object({ track: Track, score: z.number(), reason: FoundBy })),
+    }),
+  ),
+  /** What stood in the file and is no entry. */
+  skipped: z.array(z.object({ place: z.string(), reason: z.string() })),
+});
+export type ImportedPlaylist = z.infer<typeof ImportedPlaylist>;
+export const PlaylistImport = z.object({ items: z.array(ImportedPlaylist) });
+export type PlaylistImport = z.infer<typeof PlaylistImport>;
+
 /** Rights over a list's document at `/yjs/{id}`: to open and read it, to edit any of it, to show where one is in it. */
 export const openDocument = { name: 'yjs.open', access: 'guest', scope: 'read' } as const satisfies Operation;
 export const editDocument = { name: 'yjs.edit', access: 'user', scope: 'write' } as const satisfies Operation;

@@ -219,6 +219,8 @@ export const RULES = {
   'playlists.collaborators.set': OWN_LIST,
   'playlists.collaborators.remove': OWN_LIST,
   'playlists.ticket': READ_LIST,
+  'playlists.import': NOTHING,
+  'playlists.export': READ_LIST,
   'yjs.open': READ_DOCUMENT,
   'yjs.edit': { ...EDIT_LIST, within: openDocument },
   'yjs.awareness': { ...READ_LIST, within: openDocument },

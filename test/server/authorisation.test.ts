@@ -152,6 +152,8 @@ const TRIALS: { readonly [Name in OperationName]?: Trial } = {
     call: (id, { people }) => ({ params: { id, user_id: people.viewer.id } }),
   },
   'playlists.ticket': { keeps: true },
+  // What is sent here is no file.
+  'playlists.import': { yes: 400 },
   'users.search': { call: (_thing, { owner }) => ({ query: `q=${owner.username}` }) },
   'users.get': { thing: ({ owner }) => owner.username },
   'users.stats': {

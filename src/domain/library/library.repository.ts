@@ -1,11 +1,13 @@
 /** The only SQL that writes the library's tables. */
 import { markDaysOfTracks } from '../listens/stale-days.ts';
 import { albumArtistOf, nameKey, searchText, sortColumns, sortKey } from './library.rules.ts';
+import { READER_VERSION } from './read-track.ts';
 import type { StoredCover } from './covers.ts';
 import type { TrackTags } from './library.rules.ts';
 import type { ScanProblemsTable, TracksTable } from './library.table.ts';
 import type { ReadResult } from './read-track.ts';
 import type { TxCtx } from '#domain/context.ts';
+import type { Selectable } from 'kysely';
 import { epochSeconds } from '#domain/ports.ts';
 
 /** Values in one statement: SQLite takes 32,766, PostgreSQL 65,535. */
@@ -189,12 +191,15 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
         cover_hash: file.cover_hash,
         cover_source: file.cover_source,
         audio_hash: file.audio_hash,
+        isrc: tags.isrc,
+        recording_mbid: tags.recording_mbid,
+        reader_version: READER_VERSION,
         file_size_bytes: file.file_size_bytes,
         file_mtime_ms: file.file_mtime_ms,
         ...sortColumns(tags),
         updated_at: now,
         missing_since: null,
-      } satisfies Omit<TracksTable, 'id' | 'added_at'>,
+      } satisfies Omit<Selectable<TracksTable>, 'id' | 'added_at'>,
     };
   });
   await markRetagged(

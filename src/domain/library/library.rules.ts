@@ -94,6 +94,8 @@ export interface TrackTags {
   year: number | null;
   track_number: number | null;
   disc_number: number | null;
+  isrc: string | null;
+  recording_mbid: string | null;
 }
 
 type SortColumns = Pick<TracksTable, 'search_text' | 'title_sort' | 'artist_sort' | 'album_sort'>;

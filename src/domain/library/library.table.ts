@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 /** A piece of music. Its id stays when the file is moved, renamed or retagged, and when it is gone. */
 export interface TracksTable {
   id: string;
@@ -26,6 +28,12 @@ export interface TracksTable {
   audio_hash: string;
   file_size_bytes: number;
   file_mtime_ms: number;
+  /** As the tags have it, without hyphens. */
+  isrc: string | null;
+  /** MusicBrainz' id of the recording, lower case. */
+  recording_mbid: string | null;
+  /** Which version of our reader read the tags: an older one's are read again by the next scan. */
+  reader_version: Generated<number>;
   /** Folded words of title, artist, album: lower case, without accents, for search. */
   search_text: string;
   title_sort: string;

@@ -3,6 +3,7 @@ import { parseBuffer, parseFile, selectCover } from 'music-metadata';
 import { identifyAudio } from './audio-hash.ts';
 import { storeCover } from './covers.ts';
 import { cleanTag, titleFromPath } from './library.rules.ts';
+import { cleanIsrc, cleanMbid } from './match.rules.ts';
 import type { Container } from './audio-hash.ts';
 import type { StoredCover } from './covers.ts';
 import type { TrackTags } from './library.rules.ts';
@@ -10,6 +11,8 @@ import type { IAudioMetadata } from 'music-metadata';
 
 /** Files up to this size are read once, into memory; larger ones in pieces. */
 const SMALL_BYTES = 512 * 1024;
+/** Rises when more is read of a file than before, so that a scan reads known files once more. */
+export const READER_VERSION = 1;
 /** Longer than any piece of music: such a duration is a broken header. */
 const MAX_SECONDS = 7 * 86_400;
 
@@ -95,6 +98,8 @@ function tagsOf({ common }: IAudioMetadata, trackPath: string): TrackTags {
     year: yearOf(common),
     track_number: positive(common.track.no, 99_999),
     disc_number: positive(common.disk.no, 9999),
+    isrc: cleanIsrc(common.isrc?.[0]),
+    recording_mbid: cleanMbid(common.musicbrainz_recordingid),
   };
 }
 

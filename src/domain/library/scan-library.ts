@@ -5,6 +5,7 @@ import { storedCovers } from './covers.ts';
 import { folderCovers, folderOf, writeChangedImages } from './folder-covers.ts';
 import { matchFiles } from './library.rules.ts';
 import { setMissing, writeProblems, writeTracks } from './library.repository.ts';
+import { READER_VERSION } from './read-track.ts';
 import { startTrackReader } from './track-reader.ts';
 import { walkLibrary } from './walk-library.ts';
 import type { Ctx } from '#domain/context.ts';
@@ -61,7 +62,7 @@ type KnownTrack = Pick<
   | 'missing_since'
   | 'cover_source'
   | 'cover_hash'
->;
+> & { reader_version: number };
 type KnownProblem = ScanProblemsTable;
 
 const placeKey = (place: Place) => `${place.library_root}\0${place.track_path}`;
@@ -74,7 +75,7 @@ async function loadTracks(ctx: Ctx): Promise<KnownTrack[]> {
     const rows = await ctx.db
       .selectFrom('tracks')
       .select(['id', 'library_root', 'track_path', 'title', 'artist', 'album', 'audio_hash'])
-      .select(['file_size_bytes', 'file_mtime_ms', 'missing_since', 'cover_source', 'cover_hash'])
+      .select(['file_size_bytes', 'file_mtime_ms', 'missing_since', 'cover_source', 'cover_hash', 'reader_version'])
       .where('id', '>', after)
       .orderBy('id')
       .limit(ROWS_PER_READ)
@@ -137,7 +138,9 @@ export async function scanLibrary(ctx: Ctx, progress: ScanProgress, signal: Abor
   const toRead: WalkedFile[] = [];
   for (const file of walk.files) {
     const key = placeKey(file);
-    const same = (tracksAt.get(key) ?? []).filter((track) => isSameFile(track, file) && isStored(track));
+    const same = (tracksAt.get(key) ?? []).filter(
+      (track) => isSameFile(track, file) && isStored(track) && track.reader_version === READER_VERSION,
+    );
     const track = same.find((one) => one.missing_since === null) ?? (same.length === 1 ? same[0] : undefined);
     const problem = problemAt.get(key);
     if (track !== undefined) {

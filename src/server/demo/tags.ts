@@ -12,6 +12,9 @@ export interface TrackSpec {
   year?: number | string;
   track?: number;
   disc?: number;
+  isrc?: string;
+  /** MusicBrainz' id of the recording. */
+  mbid?: string;
   seconds: number;
   /** A PNG, embedded as front cover. */
   cover?: Buffer;
@@ -56,7 +59,10 @@ export function id3v2(spec: TrackSpec): Buffer {
     ...text('TDRC', spec.year),
     ...text('TRCK', spec.track),
     ...text('TPOS', spec.disc),
+    ...text('TSRC', spec.isrc),
   ];
+  // https://picard-docs.musicbrainz.org/en/appendices/tag_mapping.html
+  if (spec.mbid !== undefined) frames.push(id3Frame('UFID', Buffer.from(`http://musicbrainz.org\0${spec.mbid}`)));
   if (spec.cover !== undefined) {
     // Encoding, MIME type, picture type 3 (front cover), an empty description, the bytes.
     frames.push(id3Frame('APIC', Buffer.concat([UTF8, Buffer.from('image/png\0'), Buffer.from([3, 0]), spec.cover])));
@@ -83,6 +89,8 @@ export function vorbisComment(spec: TrackSpec, { withPicture = false } = {}): Bu
     ['DATE', spec.year],
     ['TRACKNUMBER', spec.track],
     ['DISCNUMBER', spec.disc],
+    ['ISRC', spec.isrc],
+    ['MUSICBRAINZ_TRACKID', spec.mbid],
     ['METADATA_BLOCK_PICTURE', withPicture && spec.cover ? flacPicture(spec.cover).toString('base64') : undefined],
   ];
   const lines = fields

@@ -1,7 +1,15 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
-import { avatarDoor, coverDoor, DOORS, streamDoor, takeAvatarDoor } from '#contract/doors.ts';
+import {
+  avatarDoor,
+  coverDoor,
+  DOORS,
+  streamDoor,
+  exportDoor,
+  importPlaylistsDoor,
+  takeAvatarDoor,
+} from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { requireOwnRequest } from '../identity/origins.ts';
 import { newIds } from '../ids.ts';
@@ -10,6 +18,7 @@ import { ENDPOINT_LIMITS } from '../limits/limits.ts';
 import { pageLimits } from '../limits/page-limits.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
+import { servePlaylistFile, takePlaylistFile } from './playlist-files.ts';
 import { sendProblem } from './problem.ts';
 import type { KeptAnswers } from '#domain/answers/run-once.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
@@ -174,7 +183,13 @@ export function createApp(parts: AppParts): Express {
     if (own !== undefined) await limiters.take(own, actor.user_id);
     return actor;
   };
-  mountDoor(api, ctx, (req) => admit(req, takeAvatarDoor), takeAvatarDoor, avatars.take);
+  for (const [door, handle] of [
+    [takeAvatarDoor, avatars.take],
+    [importPlaylistsDoor, takePlaylistFile(ctx)],
+    [exportDoor, servePlaylistFile(ctx)],
+  ] as const) {
+    mountDoor(api, ctx, (req) => admit(req, door), door, handle);
+  }
   mountRoutes(api, { ctx, admit, answers: parts.answers }, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);

@@ -32,6 +32,8 @@ const spec = {
   year: '1999-04-01',
   track: 3,
   disc: 2,
+  isrc: 'US-RC1-76-07839',
+  mbid: 'E97F805A-AB48-4C52-855E-07049142113D',
   seconds: 1,
   frequency: 330,
 };
@@ -49,6 +51,9 @@ describe.each(FORMATS)('%s', (format) => {
       year: 1999,
       track_number: 3,
       disc_number: 2,
+      // The maker of M4A files writes none.
+      isrc: format === 'm4a' ? null : 'USRC17607839',
+      recording_mbid: format === 'm4a' ? null : 'e97f805a-ab48-4c52-855e-07049142113d',
     });
     expect(track.duration).toBeGreaterThan(0.8);
     expect(track.duration).toBeLessThan(1.2);

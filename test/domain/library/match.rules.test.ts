@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import { artistLikeness, chooseTrack, compareTracks, titleParts } from '#domain/library/match.rules.ts';
+import type { Candidate } from '#domain/library/match.rules.ts';
+
+const seconds = (text: string) => text.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+let made = 0;
+function track(title: string, artist: string | null, length: string | null, more: Partial<Candidate> = {}): Candidate {
+  const duration = length === null ? null : seconds(length);
+  return {
+    id: `track-${made++}`,
+    title,
+    artist,
+    album: null,
+    album_artist: null,
+    duration,
+    year: null,
+    missing_since: null,
+    ...more,
+  };
+}
+const wanted = (title: string, artist: string | null, length: string | null = null) => ({
+  title,
+  artist,
+  duration_ms: length === null ? null : seconds(length) * 1000,
+});
+
+describe('one name against one track', () => {
+  test.each([
+    // The table of the format notes.
+    ['Hey Jude - Remastered 2015', 'The Beatles', '7:05', 'Hey Jude', 'The Beatles', '7:06', 'match'],
+    ['Blinding Lights', 'The Weeknd', '3:20', 'Blinding Lights (Chromatics Remix)', 'The Weeknd', '4:15', 'no'],
+    ['Umbrella', 'Rihanna, JAY-Z', '4:35', 'Umbrella', 'Rihanna feat. Jay‐Z', '4:36', 'match'],
+    ['Alive - Live', 'Pearl Jam', '5:41', 'Alive', 'Pearl Jam', '5:40', 'no'],
+    ['Déjà Vu (feat. JAY-Z)', 'Beyoncé', '4:00', 'Deja Vu', 'Beyonce', '4:00', 'match'],
+    ['Intro', 'The xx', '2:07', 'Intro', 'alt-J', '2:07', 'no'],
+    ['P.Y.T. (Pretty Young Thing)', 'Michael Jackson', '3:58', 'PYT', 'Michael Jackson', '3:59', 'match'],
+    [
+      'Shine On You Crazy Diamond, Pts. 1-5',
+      'Pink Floyd',
+      '13:32',
+      'Shine On You Crazy Diamond (Parts VI-IX)',
+      'Pink Floyd',
+      '12:22',
+      'no',
+    ],
+    ['99 Luftballons', 'Nena', '3:53', '99 Red Balloons', 'Nena', '3:50', 'no'],
+    [
+      'The Less I Know The Better',
+      'Tame Impala',
+      '3:36',
+      'Less I Know the Better, The',
+      'Tame Impala',
+      '3:38',
+      'match',
+    ],
+    [
+      'Rolling in the Deep',
+      'Adele',
+      null,
+      'Rolling in the Deep (Karaoke Version)',
+      'Originally Performed by Adele',
+      '3:49',
+      'no',
+    ],
+    // A word that means another recording only where it is added.
+    ['Live Forever', 'Oasis', '4:36', 'Live Forever', 'Oasis', '4:36', 'match'],
+    ['Live Forever', 'Oasis', '4:36', 'Live Forever (Live at Knebworth)', 'Oasis', '4:36', 'no'],
+    [
+      'Fake Plastic Trees (Acoustic)',
+      'Radiohead',
+      '4:41',
+      'Fake Plastic Trees - Acoustic Version',
+      'Radiohead',
+      '4:42',
+      'match',
+    ],
+    ['Love Story (Taylor’s Version)', 'Taylor Swift', '3:55', 'Love Story', 'Taylor Swift', '3:56', 'no'],
+    ['Song (A Remix)', 'Ana', '3:00', 'Song (B Remix)', 'Ana', '3:00', 'no'],
+    // Who it is by.
+    ['Dancing Queen', 'ABBA', '3:50', 'Dancing Queen', 'Abba Teens', '3:49', 'no'],
+    [
+      'Under Pressure - Remastered',
+      'Queen, David Bowie',
+      '4:08',
+      'Under Pressure',
+      'Queen & David Bowie',
+      '4:07',
+      'match',
+    ],
+    ['T.N.T.', 'AC/DC', '3:35', 'TNT', 'AC-DC', '3:35', 'match'],
+    ['Mr. Brightside', 'The Killers', '3:42', 'Mr Brightside', 'Killers', '3:43', 'match'],
+    ['Song', null, '3:42', 'Song', 'Ana', '3:42', 'close'],
+    // How long it is.
+    ['Song', 'Ana', '3:42', 'Song', 'Ana', '3:52', 'match'],
+    ['Song', 'Ana', '3:42', 'Song', 'Ana', '3:58', 'close'],
+    ['Song', 'Ana', '3:42', 'Song', 'Ana', '4:20', 'no'],
+    ['Long piece', 'Ana', '30:00', 'Long piece', 'Ana', '30:25', 'match'],
+    // Numbers.
+    ['Symphony No. 5', 'Beethoven', '30:00', 'Symphony No. 6', 'Beethoven', '30:10', 'no'],
+    ['Symphony No. 5', 'Beethoven', '30:00', 'Symphony Nr. V', 'Beethoven', '30:10', 'match'],
+    ['Song Part II', 'Ana', '3:00', 'Song', 'Ana', '3:00', 'no'],
+    // Signs and spelling.
+    [
+      "(Sittin' On) The Dock of the Bay",
+      'Otis Redding',
+      '2:43',
+      "Sittin' on the Dock of the Bay",
+      'Otis Redding',
+      '2:45',
+      'match',
+    ],
+    ['+', 'Ed Sheeran', '3:00', '+', 'Ed Sheeran', '3:00', 'match'],
+    ['( )', 'Ana', '3:00', '+', 'Ana', '3:00', 'no'],
+    ['Bohemian Rapsody', 'Queen', '5:55', 'Bohemian Rhapsody', 'Queen', '5:54', 'match'],
+    ['Bohemian Rapsody', 'Queen', null, 'Bohemian Rhapsody', 'Queen', '5:54', 'close'],
+  ] as const)(
+    '[PL60] %s by %s (%s) against %s by %s (%s): %s',
+    (title, artist, length, theirTitle, theirArtist, theirLength, verdict) => {
+      expect(compareTracks(wanted(title, artist, length), track(theirTitle, theirArtist, theirLength)).verdict).toBe(
+        verdict,
+      );
+    },
+  );
+
+  test('[PL60] an album of concerts says so of its songs', () => {
+    const live = track('Creep', 'Radiohead', '4:00', { album: 'Live at the Astoria' });
+    expect(compareTracks(wanted('Creep', 'Radiohead', '4:00'), live).verdict).toBe('no');
+    expect(compareTracks({ ...wanted('Creep', 'Radiohead', '4:00'), album: 'Live at the Astoria' }, live).verdict).toBe(
+      'match',
+    );
+  });
+
+  test.each([
+    ['Crosby, Stills & Nash', 'Crosby Stills and Nash', 1],
+    ['Tyler, The Creator', 'Tyler The Creator', 1],
+    ['Simon & Garfunkel', 'Simon', 1],
+    ['Radiohead', 'Portishead', 0],
+  ])('[PL60] %s and %s: %d', (a, b, expected) => {
+    expect(artistLikeness(a, b)).toBe(expected);
+  });
+
+  test('[PL60] a title is taken apart', () => {
+    const { base, marks, numbers, credits } = titleParts('Song, Pt. 2 (feat. Ben) [2011 Remaster] - Live at Home');
+    expect({ base, marks: [...marks.keys()], numbers, credits }).toEqual({
+      base: 'song pt 2',
+      marks: ['live'],
+      numbers: '2',
+      credits: ['ben'],
+    });
+  });
+});
+
+describe('one name against many tracks', () => {
+  test('[PL60] two that are as good are a question', () => {
+    const choice = chooseTrack(wanted('Song', 'Ana'), [track('Song', 'Ana', '3:00'), track('Song', 'Ana', '4:00')]);
+    expect(choice.outcome).toBe('close');
+    expect(
+      chooseTrack(wanted('Song', 'Ana', '4:01'), [track('Song', 'Ana', '3:00'), track('Song', 'Ana', '4:00')]),
+    ).toMatchObject({
+      outcome: 'match',
+      candidate: { duration: 240 },
+    });
+  });
+
+  test('[PL60] one recording on several albums: the album that was named, else the first, and what is there before what is gone', () => {
+    const first = track('Song', 'Ana', '3:00', { album: 'First', year: 1990 });
+    const best = track('Song', 'Ana', '3:01', { album: 'Best of', year: 2001 });
+    expect(chooseTrack(wanted('Song', 'Ana'), [best, first])).toMatchObject({ candidate: first });
+    expect(chooseTrack({ ...wanted('Song', 'Ana'), album: 'Best Of' }, [best, first])).toMatchObject({
+      candidate: best,
+    });
+    const gone = { ...first, missing_since: 1 };
+    expect(chooseTrack(wanted('Song', 'Ana'), [gone, best])).toMatchObject({ candidate: best });
+  });
+});
