@@ -110,6 +110,7 @@ describe('the command line', () => {
       'user remove-second-factor',
       'token create',
       'scan',
+      'rebuild-stats',
       'rotate-keys',
       'migrate',
     ]) {
