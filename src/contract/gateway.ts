@@ -8,6 +8,7 @@ import {
 import { playlistChanged } from './playlists.ts';
 import { authRefresh, clockSync, presenceSet, presenceUpdate, sessionEnded } from './presence.ts';
 import { userUnwatch, userWatch } from './social.ts';
+import { feedItem, feedSubscribe, feedUnsubscribe } from './feed.ts';
 import type { SocketNotice, SocketRequest } from './event.ts';
 import type { Problem } from './problems.ts';
 import type { z } from 'zod';
@@ -23,10 +24,12 @@ export const REQUESTS = [
   authRefresh,
   userWatch,
   userUnwatch,
+  feedSubscribe,
+  feedUnsubscribe,
 ] as const;
 
 /** Every event the server may send. */
-export const NOTICES = [listeningUpdate, presenceUpdate, playlistChanged, sessionEnded] as const;
+export const NOTICES = [listeningUpdate, presenceUpdate, feedItem, playlistChanged, sessionEnded] as const;
 
 export type Ack<Data> = { ok: true; data: Data } | { ok: false; problem: Problem };
 

@@ -66,6 +66,26 @@ export const unfollow = defineEndpoint({
   status: 204,
   reply: Nothing,
 });
+export const block = defineEndpoint({
+  name: 'social.block',
+  method: 'POST',
+  path: '/social/block/{user_id}',
+  access: 'user',
+  summary: 'Block a person: each is to the other as if not there; follows between the two end',
+  params: UserParams,
+  status: 204,
+  reply: Nothing,
+});
+export const unblock = defineEndpoint({
+  name: 'social.unblock',
+  method: 'DELETE',
+  path: '/social/block/{user_id}',
+  access: 'user',
+  summary: 'Take a block back',
+  params: UserParams,
+  status: 204,
+  reply: Nothing,
+});
 export const searchUsers = defineEndpoint({
   name: 'users.search',
   method: 'GET',

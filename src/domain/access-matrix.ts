@@ -8,6 +8,7 @@ import { openDocument } from '#contract/playlists.ts';
 import type * as accounts from '#contract/accounts.ts';
 import type * as admin from '#contract/admin.ts';
 import type * as doors from '#contract/doors.ts';
+import type * as feed from '#contract/feed.ts';
 import type * as history from '#contract/history.ts';
 import type * as library from '#contract/library.ts';
 import type * as listens from '#contract/listens.ts';
@@ -27,8 +28,8 @@ export type OperationName =
   | NamesIn<typeof accounts>
   | NamesIn<typeof admin>
   | NamesIn<typeof doors>
-  // What begins and ends a private session is not served here.
-  | NamesIn<Pick<typeof history, 'deleteHistory' | 'deleteListen'>>
+  | NamesIn<typeof feed>
+  | NamesIn<typeof history>
   | NamesIn<typeof library>
   | NamesIn<typeof listens>
   | NamesIn<typeof playlists>
@@ -51,7 +52,7 @@ export type Relation =
 export type Verdict = 'yes' | 'no' | 'hidden' | 'unknown' | 'senseless';
 
 type Row<R extends Relation> = Readonly<Record<R, Verdict>>;
-/** Columns of what is a person's; a block has its column before there are blocks, so that nobody forgets it. */
+/** Columns of what is a person's. */
 type PersonRow = Row<'self' | 'friend' | 'follower' | 'stranger' | 'blocked'>;
 /** Columns of playlists: members, then what others are to the owner. */
 type ListRow = Row<'owner' | 'editor' | 'viewer' | 'friend' | 'follower' | 'stranger' | 'blocked'>;
@@ -230,10 +231,18 @@ export const RULES = {
   'social.followers': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes } } },
   'social.follow': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },
   'social.unfollow': LET_GO,
+  'social.block': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },
+  'social.unblock': LET_GO,
+  'social.feed': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes, follower: yes } } },
+  'user.private_session': NOTHING,
+  'user.private_session.begin': NOTHING,
+  'user.private_session.end': NOTHING,
   'user:watch': PERSON,
   'user:unwatch': LET_GO,
   // Each of its events is weighed as if it had come alone.
   'listen:batch': NOTHING,
+  'feed:subscribe': NOTHING,
+  'feed:unsubscribe': NOTHING,
   'presence:set': NOTHING,
   'clock:sync': NOTHING,
 } as const satisfies Record<OperationName, Rule>;
@@ -245,7 +254,7 @@ export type ListOperationName = {
 
 /**
  * [SO2] Who sees a person's profile and presence, by the privacy level they chose (contract §6); their listening also needs
- * `share_listening_history`.
+ * `share_listening_history`, and presence `show_presence`.
  */
 export const SIGHT: Readonly<Record<PrivacyLevel, PersonRow>> = {
   0: MINE,

@@ -1,6 +1,7 @@
 import type { AdminTables } from './admin/admin.table.ts';
 import type { AccountsTables } from './accounts/accounts.table.ts';
 import type { FavoritesTables } from './favorites/favorites.table.ts';
+import type { FeedTables } from './feed/feed.table.ts';
 import type { IntegrationsTables } from './integrations/integrations.table.ts';
 import type { LibraryTables } from './library/library.table.ts';
 import type { ListensTables } from './listens/listens.table.ts';
@@ -15,6 +16,7 @@ export type Schema = AccountsTables &
   LibraryTables &
   ListensTables &
   FavoritesTables &
+  FeedTables &
   PlaylistsTables &
   SocialTables &
   StatsTables &

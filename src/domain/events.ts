@@ -24,6 +24,13 @@ export interface DomainEvents {
   'follow.removed': { follower_id: string; following_id: string };
   /** Who may see this person may have changed. */
   'profile.changed': { user_id: string };
+  /** What a person lets others see of their presence may have changed. */
+  'preferences.changed': { user_id: string };
+  /** A private session began, or ends at another time; null: it is over. */
+  'private_session.changed': { user_id: string; ends_at_ms: number | null };
+  /** One of the two has blocked the other. */
+  'block.created': { blocker_id: string; blocked_id: string };
+  'block.removed': { blocker_id: string; blocked_id: string };
   /** A person's way in ended, or several: whoever came by it is let go before the caller gets its answer. */
   'access.ended': { user_id: string; which: EndedAccess; reason: 'signed_out' | 'expired' | 'disabled' | 'revoked' };
   /** A person took a device off their list: what it has open is closed. */

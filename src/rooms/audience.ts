@@ -10,6 +10,8 @@ export interface Audiences {
   refresh(viewer_id: string): Promise<void>;
   /** As `refresh`, for everybody online who follows or watches this person. */
   refreshViewersOf(owner_id: string): Promise<void>;
+  /** Resolves once a viewer who has just come hears what they may. */
+  ready(viewer_id: string): Promise<void>;
   watch(viewer_id: string, owner_id: string): Promise<void>;
   unwatch(viewer_id: string, owner_id: string): Promise<void>;
   /** The last socket of a viewer is gone. */
@@ -21,6 +23,8 @@ const WATCH_MAX = 200;
 
 export function createAudiences(ctx: Ctx, broadcaster: Broadcaster): Audiences {
   const watching = new Map<string, Set<string>>();
+  /** Whose sockets hear what they may. */
+  const derived = new Set<string>();
   /** Per viewer, so that the last refresh asked for is the last to take effect. */
   const turns = new Map<string, Promise<void>>();
 
@@ -28,11 +32,13 @@ export function createAudiences(ctx: Ctx, broadcaster: Broadcaster): Audiences {
     const owners = new Set([...(await followeeIds(ctx.db, viewer_id)), ...(watching.get(viewer_id) ?? [])]);
     owners.delete(viewer_id);
     const audiences = new Set<Audience>();
-    for (const [owner_id, sight] of await sightsOf(ctx.db, viewer_id, [...owners])) {
+    for (const [owner_id, sight] of await sightsOf(ctx, viewer_id, [...owners])) {
       if (canSee(sight, 'listening')) audiences.add(`listening:${owner_id}`);
       if (canSee(sight, 'presence')) audiences.add(`presence:${owner_id}`);
+      if (sight.follows && canSee(sight, 'history')) audiences.add(`feed:${owner_id}`);
     }
     broadcaster.setAudiences(viewer_id, audiences);
+    derived.add(viewer_id);
   }
 
   function refresh(viewer_id: string): Promise<void> {
@@ -68,6 +74,12 @@ export function createAudiences(ctx: Ctx, broadcaster: Broadcaster): Audiences {
       watching.get(viewer_id)?.delete(owner_id);
       await refresh(viewer_id);
     },
-    forget: (viewer_id) => void watching.delete(viewer_id),
+    async ready(viewer_id) {
+      if (!derived.has(viewer_id)) await (turns.get(viewer_id) ?? refresh(viewer_id));
+    },
+    forget(viewer_id) {
+      watching.delete(viewer_id);
+      derived.delete(viewer_id);
+    },
   };
 }

@@ -3,8 +3,10 @@ import type { Ctx } from '#domain/context.ts';
 import type { Audiences } from './audience.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import type { Connections } from './connections.ts';
+import type { FeedRoom } from './feed/feed-room.ts';
 import type { PlaylistRooms } from './playlist/registry.ts';
 import type { PresenceRoom } from './presence/presence-room.ts';
+import type { PrivateSessions } from './private-sessions.ts';
 
 export interface FanoutParts {
   broadcaster: Broadcaster;
@@ -12,14 +14,32 @@ export interface FanoutParts {
   presence: PresenceRoom;
   connections: Connections;
   playlistRooms: PlaylistRooms;
+  feed: FeedRoom;
+  privateSessions: PrivateSessions;
 }
 
 /** What each fact means for those who are here: one entry per domain event. */
 export function startFanout(
   ctx: Ctx,
-  { broadcaster, audiences, presence, connections, playlistRooms }: FanoutParts,
+  { broadcaster, audiences, presence, connections, playlistRooms, feed, privateSessions }: FanoutParts,
 ): void {
   ctx.events.on('listen.progressed', (progress) => presence.progressed(progress));
+  ctx.events.on('listen.recorded', () => feed.changed());
+  ctx.events.on('private_session.changed', async ({ user_id, ends_at_ms }) => {
+    privateSessions.changed(user_id, ends_at_ms);
+    await audiences.refreshViewersOf(user_id);
+    presence.withdraw(user_id);
+    // What was read before it began may still be on its way.
+    await feed.settled();
+  });
+  ctx.events.on('preferences.changed', ({ user_id }) => audiences.refreshViewersOf(user_id));
+  ctx.events.on('block.created', async ({ blocker_id, blocked_id }) => {
+    await Promise.all([audiences.refresh(blocker_id), audiences.refresh(blocked_id)]);
+    await Promise.all([playlistRooms.recheckAllOwnedBy(blocker_id), playlistRooms.recheckAllOwnedBy(blocked_id)]);
+  });
+  ctx.events.on('block.removed', async ({ blocker_id, blocked_id }) => {
+    await Promise.all([audiences.refresh(blocker_id), audiences.refresh(blocked_id)]);
+  });
   ctx.events.on('follow.created', async ({ follower_id, following_id }) => {
     // Friendship works both ways: each may now see more of the other.
     await Promise.all([audiences.refresh(follower_id), audiences.refresh(following_id)]);

@@ -8,9 +8,12 @@ import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { createAudiences } from '#rooms/audience.ts';
 import { createConnections } from '#rooms/connections.ts';
+import { createFeedRoom } from '#rooms/feed/feed-room.ts';
 import { startFanout } from '#rooms/fanout.ts';
 import { createPlaylistRooms } from '#rooms/playlist/registry.ts';
 import { createPresenceRoom } from '#rooms/presence/presence-room.ts';
+import { createPrivateSessions } from '#rooms/private-sessions.ts';
+import { keepFeedShort } from './feed-retention.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createPacketLimit } from './gateway/packet-limit.ts';
 import { createApp } from './http/app.ts';
@@ -22,6 +25,7 @@ import { adminRoutes } from './http/routes/admin.ts';
 import { libraryRoutes } from './http/routes/library.ts';
 import { listensRoutes } from './http/routes/listens.ts';
 import { playlistsRoutes } from './http/routes/playlists.ts';
+import { privateSessionRoutes } from './http/routes/private-session.ts';
 import { secondFactorRoutes } from './http/routes/second-factor.ts';
 import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
@@ -68,6 +72,8 @@ export interface ServerOptions {
   limits?: Partial<Limits>;
   /** What a gateway socket may send, if not the usual. */
   packets?: Rate;
+  /** How long (ms) after a departure it shows, if not a random time. */
+  offlineDelayMs?: () => number;
 }
 
 export interface RunningServer {
@@ -167,13 +173,17 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const gateway = createGateway();
   const { broadcaster } = gateway;
   const connections = createConnections(ctx.clock);
-  const presence = createPresenceRoom(ctx, broadcaster);
+  const presence = createPresenceRoom(ctx, broadcaster, { offlineDelayMs: options.offlineDelayMs });
   const audiences = createAudiences(ctx, broadcaster);
-  startFanout(ctx, { broadcaster, audiences, presence, connections, playlistRooms: rooms });
+  const feed = createFeedRoom(ctx, broadcaster);
+  const privateSessions = createPrivateSessions(ctx, (user_id) => audiences.refreshViewersOf(user_id));
+  startFanout(ctx, { broadcaster, audiences, presence, connections, playlistRooms: rooms, feed, privateSessions });
+  await privateSessions.start();
   const packets = createPacketLimit(options.packets ?? PACKETS, limiters, log);
-  gateway.start({ ctx, identity, connections, audiences, presence, packets });
+  gateway.start({ ctx, identity, connections, audiences, presence, feed, packets });
   const sync = createPlaylistSync({ ctx, identity, rooms, connections });
   const stopWatching = watchRevocations(ctx, identity, connections);
+  const stopTidying = keepFeedShort(ctx);
   const stopRenewing = watchRenewals(ctx, identity, connections);
 
   let isStopping = false;
@@ -186,6 +196,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...libraryRoutes(scanner),
     ...listensRoutes,
     ...playlistsRoutes,
+    ...privateSessionRoutes,
     ...socialRoutes(presence),
     ...statsRoutes,
   ];
@@ -234,6 +245,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       isStopping = true;
       stopWatching();
       stopRenewing();
+      stopTidying();
+      privateSessions.close();
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       http.closeIdleConnections();
       connections.endAll('restart');

@@ -15,7 +15,7 @@ describe.each(DIALECTS)('being seen, on $name', (dialect) => {
   let cat: Someone;
   let tracks: string[];
   beforeAll(async () => {
-    world = await openWorld(dialect);
+    world = await openWorld(dialect, { offlineDelayMs: () => 0 });
     [ana, ben, cat] = [await world.someone('ana'), await world.someone('ben'), await world.someone('cat')];
     tracks = await putTracks(world.server.ctx, 2);
     await ana.rest.post(`/social/follow/${ben.id}`);

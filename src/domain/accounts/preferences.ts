@@ -19,6 +19,11 @@ export function parsePreferences(json: string): Preferences {
   return { ...DEFAULT_PREFERENCES, ...(Object.fromEntries(known) as Partial<Preferences>) };
 }
 
+/** Whether a person's stored preferences let others see that they are here. */
+export function showsPresence(preferences_json: string): boolean {
+  return (JSON.parse(preferences_json) as Partial<Preferences> | null)?.show_presence !== false;
+}
+
 /** The caller's preferences. */
 export async function readPreferences(ctx: Ctx, actor: Actor): Promise<Preferences> {
   const json = await findPreferencesJson(ctx.db, actor.user_id);
@@ -28,11 +33,13 @@ export async function readPreferences(ctx: Ctx, actor: Actor): Promise<Preferenc
 
 /**
  * Changes the named preferences of the caller and keeps the others. Somebody who moves to another time zone has their days
- * reckoned by it before this answers; broken off, that goes on when statistics are next read.
+ * reckoned by it before this answers; broken off, that goes on when statistics are next read. Whoever may not see them any more
+ * does not once this answers.
  */
 export async function updatePreferences(ctx: Ctx, actor: Actor, input: Input<typeof endpoint>): Promise<Preferences> {
   const { user_id } = actor;
-  const { merged, hasMoved } = await inTransaction(ctx, async ({ trx }) => {
+  const { merged, hasMoved } = await inTransaction(ctx, async (tx) => {
+    const { trx } = tx;
     const named = Object.fromEntries(
       Object.entries(input).filter(([, value]) => value !== undefined),
     ) as Partial<Preferences>;
@@ -42,6 +49,7 @@ export async function updatePreferences(ctx: Ctx, actor: Actor, input: Input<typ
     const zone = after.time_zone ?? DEFAULT_ZONE;
     const moves = zone !== (before.time_zone ?? DEFAULT_ZONE);
     if (moves) await markStaleZone(trx, user_id, zone);
+    if (named.show_presence !== undefined) tx.publish({ name: 'preferences.changed', payload: { user_id } });
     return { merged: after, hasMoved: moves };
   });
   if (hasMoved) await reckonZone(ctx, user_id);

@@ -5,7 +5,40 @@ import { findSession } from './listens.repository.ts';
 import { heardText, spansOf, wallOf } from './listens.present.ts';
 import type { getListenSession } from '#contract/listens.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
+import type { Track } from '#contract/library.ts';
+import type { HeardText } from '#contract/stats.ts';
 import type { Actor, Ctx } from '../context.ts';
+
+/** Whether anybody else may ever see a session, as far as the session itself has a say in it. */
+export async function isShownSession(db: Ctx['db'], session_id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('listening_sessions')
+    .select('is_hidden')
+    .where('id', '=', session_id)
+    .executeTakeFirst();
+  return row?.is_hidden === 0;
+}
+
+/** What was heard in these sessions, as others are told of it. */
+export async function heardInSessions(
+  ctx: Ctx,
+  session_ids: readonly string[],
+): Promise<Map<string, { track_id: string | null; track: Track | null; text: HeardText; started_at: number }>> {
+  if (session_ids.length === 0) return new Map();
+  const rows = await ctx.db
+    .selectFrom('listening_sessions')
+    .select(['id', 'track_id', 'recording_id', 'started_at'])
+    .where('id', 'in', session_ids)
+    .execute();
+  const heard = await heardThings(ctx, rows);
+  return new Map(
+    rows.map((row) => {
+      const [track, recording] = heard(row);
+      const { track_id, started_at } = row;
+      return [row.id, { track_id, track, text: heardText(track, recording), started_at }];
+    }),
+  );
+}
 
 /** One of my sessions, with what was heard and why it counts or not. */
 export async function explainSession(

@@ -71,7 +71,15 @@ export interface RecordingsTable {
   created_at: number;
 }
 
+/** A time in which nobody else is to see what a person hears; kept when it is over, for what is reported late. */
+export interface PrivateSessionsTable {
+  user_id: string;
+  started_at_ms: number;
+  ends_at_ms: number;
+}
+
 export interface ListensTables {
   listening_sessions: ListeningSessionsTable;
   recordings: RecordingsTable;
+  private_sessions: PrivateSessionsTable;
 }

@@ -4,6 +4,7 @@ import { toStorageError } from '../unit-of-work.ts';
 import { findPlayback } from './take-report.ts';
 import { zoneOf } from './listener-zone.ts';
 import { localTime } from './local-time.rules.ts';
+import { hideBegunStatement } from './private-session.ts';
 import { staleDayStatement } from './stale-days.ts';
 import { toServerTime } from './listens.rules.ts';
 import { findByClientSession, insertStatement } from './listens.repository.ts';
@@ -102,6 +103,7 @@ async function begin(
       rate: 1,
       spans_json: '[]',
     }),
+    hideBegunStatement(ctx.db, { id: session_id, user_id, to_ms: atMs }),
   ]);
   const live: LivePlayback = {
     session_id,

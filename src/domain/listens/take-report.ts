@@ -1,8 +1,11 @@
 import { DomainError, notFound } from '../errors.ts';
+import { listenNewsStatements } from '../feed/listen-news.ts';
 import { toStorageError } from '../unit-of-work.ts';
 import { advance, isCompleted, judgeListen } from './listens.rules.ts';
 import { playbackOf } from './listens.present.ts';
+import { hideCountedStatement } from './private-session.ts';
 import { countStatement, findSession, progressStatement } from './listens.repository.ts';
+import type { UnitStatement } from '#db/unit.ts';
 import type { ListenProgress } from '#contract/listens.ts';
 import type { Actor, Ctx } from '../context.ts';
 import type { Report } from './listens.rules.ts';
@@ -116,7 +119,7 @@ async function store(
       completed: taken.completed ? 1 : 0,
       ended_at: playback.state === 'stopped' ? Math.floor(playback.reported_at_ms / 1000) : null,
     }),
-    ...(taken.counted && !wasCounted ? [countStatement(ctx.db, { id: live.session_id, user_id: live.user_id })] : []),
+    ...(taken.counted && !wasCounted ? countingStatements(ctx, live) : []),
   ]);
   live.stored = stored.then((isStored) => {
     if (!isStored) throw new Error('not stored');
@@ -131,6 +134,15 @@ async function store(
     ctx.playbacks.forget(live);
     throw toStorageError(ctx, error);
   }
+}
+
+/** What makes a session a listen, and tells of it. */
+function countingStatements(ctx: Ctx, { session_id, user_id, playback }: LivePlayback): UnitStatement[] {
+  return [
+    countStatement(ctx.db, { id: session_id, user_id }),
+    hideCountedStatement(ctx.db, { id: session_id, user_id, to_ms: playback.reported_at_ms }),
+    ...listenNewsStatements(ctx, { session_id, user_id }),
+  ];
 }
 
 async function tell(

@@ -3,6 +3,7 @@ import { usersByIds } from '../accounts/accounts.queries.ts';
 import { DomainError, notFound } from '../errors.ts';
 import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
+import { areBlocked, isBlocked } from '../social/social.access.ts';
 import { requireListRight } from './playlists.access.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { MemberRole } from '#contract/playlists.ts';
@@ -20,7 +21,7 @@ export async function setCollaborator(
   await requireListRight(ctx.db, actor, setEndpoint, id);
   if (user_id === actor.user_id) throw new DomainError('unprocessable', 'You own this playlist already.');
   const person = (await usersByIds(ctx.db, [user_id])).get(user_id);
-  if (person === undefined) throw notFound('person');
+  if (person === undefined || (await areBlocked(ctx.db, actor.user_id, user_id))) throw notFound('person');
   const added_at = await inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
     const row = await tx.trx
@@ -38,7 +39,8 @@ export async function setCollaborator(
             ref('user_playlists.user_id').as('added_by_user_id'),
           ])
           .where('user_playlists.id', '=', id)
-          .where('user_playlists.user_id', '=', actor.user_id),
+          .where('user_playlists.user_id', '=', actor.user_id)
+          .where((not) => not.not(isBlocked(user_id, 'user_playlists.user_id'))),
       )
       .onConflict((conflict) => conflict.columns(['playlist_id', 'user_id']).doUpdateSet({ role }))
       .returning('added_at')

@@ -1,5 +1,6 @@
 import { authorize, verdictOf } from '../authorize.ts';
 import { notFound, DomainError } from '../errors.ts';
+import { isBlocked } from '../social/social.access.ts';
 import type { Operation } from '#contract/endpoint.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { ListOperationName, Verdict } from '../access-matrix.ts';
@@ -25,12 +26,14 @@ export async function roleOf(db: Kysely<Schema>, user_id: string, playlist_id: s
       'owner.privacy_level',
       'mine.role',
       'users.is_active',
+      isBlocked(user_id, 'users.id').as('is_blocked'),
     ])
     .where('user_playlists.id', '=', playlist_id)
     .executeTakeFirst();
   if (row === undefined) return null;
   if (row.owner_id === user_id) return 'owner';
   if (row.role !== null) return row.role;
+  if (Boolean(row.is_blocked)) return null;
   // "Public" is the owner's own word about this list, so friends-only profiles have public lists too; private ones do not.
   const isShown = row.share_playlists === 1 && row.privacy_level > 0 && row.is_active === 1;
   return row.is_public === 1 && isShown ? 'public' : null;
@@ -64,6 +67,7 @@ export function isShownTo(
               or('owner.share_playlists', '=', 1),
               or('owner.privacy_level', '>', 0),
               or('users.is_active', '=', 1),
+              or.not(isBlocked(user_id, 'users.id')),
             ]),
           ]),
         ),

@@ -3,6 +3,7 @@ import { usersByIds } from '../accounts/accounts.queries.ts';
 import { tracksByIds } from '../library/library.queries.ts';
 import { notFound } from '../errors.ts';
 import { cutPage, readCursor } from '../page.ts';
+import { isBlocked } from '../social/social.access.ts';
 import { isShownTo, requireListRight } from './playlists.access.ts';
 import { presentEntry, presentPlaylist } from './playlists.present.ts';
 import type { listPlaylists, PlaylistRole } from '#contract/playlists.ts';
@@ -47,7 +48,8 @@ export async function playlists(
                 .whereRef('user_profiles.user_id', '=', 'user_playlists.user_id')
                 .where('user_profiles.share_playlists', '=', 1)
                 .where('user_profiles.privacy_level', '>', 0)
-                .where('users.is_active', '=', 1),
+                .where('users.is_active', '=', 1)
+                .where((not) => not.not(isBlocked(actor.user_id, 'users.id'))),
             ),
           );
   if (after !== null) {

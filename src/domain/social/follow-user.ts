@@ -1,6 +1,7 @@
 import { epochSeconds } from '../ports.ts';
 import { DomainError, notFound } from '../errors.ts';
 import { inTransaction } from '../unit-of-work.ts';
+import { isBlocked } from './social.access.ts';
 import { deleteFollow, insertFollow } from './social.repository.ts';
 import type { Actor, Ctx } from '../context.ts';
 
@@ -16,6 +17,7 @@ export async function followUser(ctx: Ctx, actor: Actor, { user_id }: { user_id:
       .select('id')
       .where('id', '=', user_id)
       .where('is_active', '=', 1)
+      .where((eb) => eb.not(isBlocked(actor.user_id, 'users.id')))
       .executeTakeFirst();
     if (person === undefined) throw notFound('person');
     const isNew = await insertFollow(tx.trx, actor.user_id, user_id, epochSeconds(tx.clock));

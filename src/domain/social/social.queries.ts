@@ -3,7 +3,7 @@ import { usersByIds } from '../accounts/accounts.queries.ts';
 import { notFound } from '../errors.ts';
 import { beginsWith } from '../like.ts';
 import { cutPage, readCursor } from '../page.ts';
-import { canSee, sightsOf } from './social.access.ts';
+import { canSee, isBlocked, sightsOf } from './social.access.ts';
 import type { getPerson, listFollowers, searchUsers } from '#contract/social.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { User } from '#contract/accounts.ts';
@@ -58,7 +58,7 @@ async function peoplePage(
   }
   const { rows, next_cursor } = cutPage(await query.execute(), limit, (row) => [row.created_at, row.user_id]);
   const ids = rows.map((row) => row.user_id);
-  const [users, sights] = [await usersByIds(ctx.db, ids), await sightsOf(ctx.db, actor.user_id, ids)];
+  const [users, sights] = [await usersByIds(ctx.db, ids), await sightsOf(ctx, actor.user_id, ids)];
   const people = rows.flatMap((row) => {
     const user = users.get(row.user_id);
     const sight = sights.get(row.user_id);
@@ -86,7 +86,7 @@ export async function followers(
 }
 
 async function presentPeople(ctx: Ctx, actor: Actor, ids: readonly string[]) {
-  const [users, sights] = [await usersByIds(ctx.db, ids), await sightsOf(ctx.db, actor.user_id, ids)];
+  const [users, sights] = [await usersByIds(ctx.db, ids), await sightsOf(ctx, actor.user_id, ids)];
   const profiles = new Map(
     ids.length === 0
       ? []
@@ -128,6 +128,7 @@ export async function findPeople(
     .innerJoin('user_profiles', 'user_profiles.user_id', 'users.id')
     .select('users.id')
     .where('users.is_active', '=', 1)
+    .where((eb) => eb.not(isBlocked(actor.user_id, 'users.id')))
     .where((eb) => {
       const exact = eb('users.username_key', '=', key);
       if (key.length < SEARCH_MIN) return exact;

@@ -1,5 +1,6 @@
 import type { Schema } from '../database.ts';
 import type { Transaction } from 'kysely';
+import type { UserBlocksTable } from './social.table.ts';
 
 /** @returns false when they already did. */
 export async function insertFollow(
@@ -28,6 +29,28 @@ export async function deleteFollow(
     .where('follower_id', '=', follower_id)
     .where('following_id', '=', following_id)
     .returning('follower_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** @returns false when it was there. */
+export async function insertBlock(trx: Transaction<Schema>, block: UserBlocksTable): Promise<boolean> {
+  const row = await trx
+    .insertInto('user_blocks')
+    .values(block)
+    .onConflict((conflict) => conflict.columns(['blocker_id', 'blocked_id']).doNothing())
+    .returning('blocker_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** @returns false when there was none. */
+export async function deleteBlock(trx: Transaction<Schema>, blocker_id: string, blocked_id: string): Promise<boolean> {
+  const row = await trx
+    .deleteFrom('user_blocks')
+    .where('blocker_id', '=', blocker_id)
+    .where('blocked_id', '=', blocked_id)
+    .returning('blocker_id')
     .executeTakeFirst();
   return row !== undefined;
 }

@@ -14,6 +14,7 @@ import { WEBSOCKET } from '../limits/websocket.ts';
 import { parseInput } from '../parse.ts';
 import { isOwnRequest, requireNoTokenInAddress } from '../identity/origins.ts';
 import { registerEvents, takeAck } from './on-request.ts';
+import { feedEvents } from './handlers/feed.ts';
 import { listenEvents } from './handlers/listens.ts';
 import { presenceEvents } from './handlers/presence.ts';
 import type { ClientToServerEvents, NoticeName, ServerToClientEvents } from '#contract/gateway.ts';
@@ -22,6 +23,7 @@ import type { Audiences } from '#rooms/audience.ts';
 import type { Audience, Broadcaster } from '#rooms/broadcaster.ts';
 import type { Connection, Connections } from '#rooms/connections.ts';
 import type { HandshakeDevice } from '#domain/accounts/devices.ts';
+import type { FeedRoom } from '#rooms/feed/feed-room.ts';
 import type { PresenceRoom, PresenceSeat } from '#rooms/presence/presence-room.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { EventHandler } from './on-request.ts';
@@ -35,6 +37,8 @@ interface SocketData {
   connection: Connection;
   /** `identity.revision` when the caller was looked at. */
   revision: number;
+  /** It asked to be told what is new in the feed. */
+  isFeedLive: boolean;
 }
 type GatewaySocket = Socket<ClientToServerEvents, ServerToClientEvents, Record<string, never>, SocketData>;
 
@@ -47,6 +51,8 @@ const Handshake = z.object({
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const SOCKETS_PER_USER = 10;
+/** Rooms that follow from rights and change with them. */
+const DERIVED = ['listening:', 'presence:', 'feed:'];
 /** Notices of which only the latest value matters. */
 const VOLATILE = new Set<NoticeName>(['listening:update']);
 
@@ -65,6 +71,7 @@ export interface GatewayParts {
   connections: Connections;
   audiences: Audiences;
   presence: PresenceRoom;
+  feed: FeedRoom;
   packets: PacketLimit;
 }
 
@@ -92,11 +99,13 @@ export function createGateway(): Gateway {
   const heard = new Map<string, ReadonlySet<Audience>>();
 
   function tune(socket: GatewaySocket, audiences: ReadonlySet<Audience>): void {
+    const { isFeedLive } = socket.data;
+    const isWanted = (audience: Audience) => isFeedLive || !audience.startsWith('feed:');
     for (const room of socket.rooms) {
-      const isDerived = room.startsWith('listening:') || room.startsWith('presence:');
-      if (isDerived && !audiences.has(room as Audience)) void socket.leave(room);
+      if (!DERIVED.some((prefix) => room.startsWith(prefix))) continue;
+      if (!audiences.has(room as Audience) || !isWanted(room as Audience)) void socket.leave(room);
     }
-    void socket.join([...audiences]);
+    void socket.join([...audiences].filter(isWanted));
   }
 
   const broadcaster: Broadcaster = {
@@ -115,6 +124,7 @@ export function createGateway(): Gateway {
         if (before !== undefined) tellDifference(socket, before, audiences);
       }
     },
+    mayHear: (user_id, audience) => heard.get(user_id)?.has(audience) ?? false,
     hasListeners: (audience) => io.sockets.adapter.rooms.has(audience),
     onlineUsers: () => [...sockets.keys()],
   };
@@ -200,7 +210,7 @@ export function createGateway(): Gateway {
   function show(socket: GatewaySocket, audience: Audience): void {
     const presence = started?.presence;
     const [kind, owner_id = ''] = audience.split(':');
-    if (presence === undefined) return;
+    if (presence === undefined || kind === 'feed') return;
     if (kind === 'presence') {
       const status = presence.statusOf(owner_id);
       if (status !== 'offline') socket.emit('presence:update', { user_id: owner_id, status });
@@ -213,6 +223,7 @@ export function createGateway(): Gateway {
   /** As if they had gone, to one who may not see them any more: the same words as for a real good-bye. */
   function hide(socket: GatewaySocket, audience: Audience): void {
     const [kind, owner_id = ''] = audience.split(':');
+    if (kind === 'feed') return;
     if (kind === 'presence') {
       socket.emit('presence:update', { user_id: owner_id, status: 'offline' });
       return;
@@ -239,7 +250,7 @@ export function createGateway(): Gateway {
     broadcaster,
     start(parts) {
       started = parts;
-      const { ctx, identity, connections, audiences, presence, packets } = parts;
+      const { ctx, identity, connections, audiences, presence, feed, packets } = parts;
       engine.on('connection', (line) => packets.watch(line));
       const seats = new Map<string, PresenceSeat>();
       const handlers = [
@@ -250,6 +261,16 @@ export function createGateway(): Gateway {
           connections,
           authenticateToken: (token) => identity.authenticateToken(token),
           setStatus: (socketId, status) => seats.get(socketId)?.set(status),
+        }),
+        ...feedEvents({
+          feed,
+          audiences,
+          setLive(socketId, isLive) {
+            const socket = io.sockets.sockets.get(socketId);
+            if (socket === undefined || socket.data.isFeedLive === isLive) return;
+            socket.data.isFeedLive = isLive;
+            tune(socket, heard.get(socket.data.connection.actor.user_id) ?? new Set());
+          },
         }),
       ];
       io.use((socket, next) => {
@@ -262,6 +283,7 @@ export function createGateway(): Gateway {
           }
           await packets.belongsTo(socket.conn, actor.user_id);
           socket.data.revision = revision;
+          socket.data.isFeedLive = false;
           socket.data.connection = {
             actor,
             device_id: device?.device_id ?? null,

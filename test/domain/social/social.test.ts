@@ -14,12 +14,12 @@ import type { TestDatabase } from '../../support/dialects.ts';
 const RELATIONS = ['self', 'none', 'follows', 'followed', 'mutual'] as const;
 type Relation = (typeof RELATIONS)[number];
 const LEVELS = [0, 1, 2] as const;
-const KINDS = ['profile', 'presence', 'listening'] as const satisfies VisibleKind[];
+const KINDS = ['profile', 'presence', 'listening', 'history'] as const satisfies VisibleKind[];
 
 /** Contract §6 in its own words, by hand. */
 function mayFor(level: PrivacyLevel, shares: boolean, relation: Relation, kind: VisibleKind): boolean {
   if (relation === 'self') return true;
-  if (kind === 'listening' && !shares) return false;
+  if ((kind === 'listening' || kind === 'history') && !shares) return false;
   if (level === 2) return true;
   return level === 1 && relation === 'mutual';
 }
@@ -34,6 +34,8 @@ test.each(MATRIX)('[SO2] level $level, sharing $shares, $relation: $kind', ({ le
     is_self: relation === 'self',
     privacy_level: level,
     share_listening_history: shares ? 1 : 0,
+    shows_presence: true,
+    is_private: false,
     follows: relation === 'follows' || relation === 'mutual',
     followed_back: relation === 'followed' || relation === 'mutual',
   };
@@ -72,7 +74,7 @@ describe.each(DIALECTS)('people on $name', (dialect) => {
           if (relation === 'follows' || relation === 'mutual') await followUser(ctx, ana, { user_id: ben.user_id });
           if (relation === 'followed' || relation === 'mutual') await followUser(ctx, ben, { user_id: ana.user_id });
           await updateProfile(ctx, ben, { privacy_level: level, share_listening_history: shares } as never);
-          const sights = await sightsOf(ctx.db, ana.user_id, [ben.user_id, ana.user_id, ctx.ids.id()]);
+          const sights = await sightsOf(ctx, ana.user_id, [ben.user_id, ana.user_id, ctx.ids.id()]);
           expect([...sights.keys()].sort()).toEqual([ana.user_id, ben.user_id].sort());
           for (const kind of KINDS) {
             expect([relation, level, shares, kind, canSee(sights.get(ben.user_id)!, kind)]).toEqual([
@@ -90,8 +92,8 @@ describe.each(DIALECTS)('people on $name', (dialect) => {
       }
     }
     await disable(ben);
-    expect((await sightsOf(ctx.db, ana.user_id, [ben.user_id])).size).toBe(0);
-    expect((await sightsOf(ctx.db, ana.user_id, [])).size).toBe(0);
+    expect((await sightsOf(ctx, ana.user_id, [ben.user_id])).size).toBe(0);
+    expect((await sightsOf(ctx, ana.user_id, [])).size).toBe(0);
   });
 
   test('[SO1] to follow twice is to follow once; not oneself, not nobody, not the disabled', async () => {

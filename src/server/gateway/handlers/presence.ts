@@ -51,10 +51,10 @@ export function presenceEvents({
       return { expires_at: fresh.credential.expires_at };
     }),
     onEvent(userWatch, async (ctx, actor, { user_id }) => {
-      if (!(await sightsOf(ctx.db, actor.user_id, [user_id])).has(user_id)) throw notFound('person');
+      if (!(await sightsOf(ctx, actor.user_id, [user_id])).has(user_id)) throw notFound('person');
       await audiences.watch(actor.user_id, user_id);
       // Looked at again: what may be seen may have changed while the watch was set up.
-      const sight = (await sightsOf(ctx.db, actor.user_id, [user_id])).get(user_id);
+      const sight = (await sightsOf(ctx, actor.user_id, [user_id])).get(user_id);
       if (sight === undefined) throw notFound('person');
       return {
         listening: canSee(sight, 'listening') ? presence.listeningOf(user_id) : null,

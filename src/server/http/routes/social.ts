@@ -1,4 +1,7 @@
-import { follow, getPerson, listFollowers, listFollowing, searchUsers, unfollow } from '#contract/social.ts';
+import { listFeed } from '#contract/feed.ts';
+import { block, follow, getPerson, listFollowers, listFollowing, searchUsers, unblock, unfollow } from '#contract/social.ts';
+import { feed } from '#domain/feed/feed.queries.ts';
+import { blockUser, unblockUser } from '#domain/social/block-user.ts';
 import { followUser, unfollowUser } from '#domain/social/follow-user.ts';
 import { canSee } from '#domain/social/social.access.ts';
 import { findPeople, followers, followingPage, personByName } from '#domain/social/social.queries.ts';
@@ -22,6 +25,9 @@ export function socialRoutes(presence: PresenceRoom): Route[] {
     on(listFollowers, followers),
     on(follow, followUser),
     on(unfollow, unfollowUser),
+    on(block, blockUser),
+    on(unblock, unblockUser),
+    on(listFeed, feed),
     on(searchUsers, findPeople),
     on(getPerson, personByName),
   ];
