@@ -37,7 +37,7 @@ export async function personStats(
   input: Input<typeof getPersonStats>,
 ): Promise<Reply<typeof getPersonStats>> {
   const owner = await findUserByUsername(ctx.db, input.username);
-  const sight = owner === null ? undefined : (await sightsOf(ctx.db, actor.user_id, [owner.id])).get(owner.id);
+  const sight = owner === null ? undefined : (await sightsOf(ctx, actor.user_id, [owner.id])).get(owner.id);
   if (owner === null || sight === undefined || !canSee(sight, 'listening')) throw notFound('person');
   return statsOf(ctx, { user_id: owner.id, isSelf: sight.is_self }, input);
 }
