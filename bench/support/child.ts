@@ -12,6 +12,8 @@ export interface Measured<Hello> {
   hello: Hello;
   /** Processor time of all its threads so far, in microseconds. */
   cpuMicros(): Promise<number>;
+  /** Whatever else it was made to answer. */
+  ask<Answer>(question: string): Promise<Answer>;
   kill(): Promise<void>;
 }
 
@@ -20,8 +22,9 @@ export async function startMeasured<Hello>(
   file: string,
   mode: string,
   env: Record<string, string>,
+  flags: readonly string[] = [],
 ): Promise<Measured<Hello>> {
-  const child = spawn(process.execPath, [file, mode], {
+  const child = spawn(process.execPath, [...flags, file, mode], {
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
@@ -32,6 +35,7 @@ export async function startMeasured<Hello>(
       const { cpu } = await ask<{ cpu: NodeJS.CpuUsage }>(child, 'cpu');
       return cpu.user + cpu.system;
     },
+    ask: (question) => ask(child, question),
     async kill() {
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');

@@ -233,7 +233,7 @@ export const RULES = {
   'social.unfollow': LET_GO,
   'social.block': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },
   'social.unblock': LET_GO,
-  'social.feed': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes, follower: yes } } },
+  'social.feed': { kind: 'things', rows: { any: { ...MINE, self: hidden, friend: yes } } },
   'user.private_session': NOTHING,
   'user.private_session.begin': NOTHING,
   'user.private_session.end': NOTHING,

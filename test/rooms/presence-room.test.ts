@@ -102,8 +102,8 @@ describe('now playing', () => {
     await progress();
     pass(2_000);
     await progress({ session_id: 'second' });
-    await progress({ session_id: 'first', state: 'stopped' });
     await progress({ session_id: 'first', state: 'paused' });
+    await progress({ session_id: 'first', state: 'stopped' });
     pass(2_000);
     expect(sent.map((update) => update.state)).toEqual(['playing', 'playing']);
     await progress({ session_id: 'second', state: 'stopped' });

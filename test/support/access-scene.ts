@@ -4,6 +4,7 @@ import { createApiToken } from '#domain/accounts/api-tokens.ts';
 import { setAvatar } from '#domain/accounts/avatars.ts';
 import { seeDevice } from '#domain/accounts/devices.ts';
 import { createSession } from '#domain/accounts/sessions.ts';
+import { listenNewsStatements } from '#domain/feed/listen-news.ts';
 import { createInvite } from '#domain/admin/invites.ts';
 import { hashSecret, newIds } from '#server/ids.ts';
 import { makeLibrary, makePng } from './music/make-track.ts';
@@ -17,8 +18,8 @@ import type { Schema } from '#domain/database.ts';
 import type { TestDialect } from './dialects.ts';
 import type { Someone, World } from './world.ts';
 
-/** Everybody but the blocked, of whom there are none yet, and nobody, who has no name. */
-export type PersonRelation = Exclude<Relation, 'blocked' | 'nobody'>;
+/** Everybody but nobody, who has no name. */
+export type PersonRelation = Exclude<Relation, 'nobody'>;
 
 export interface Scene {
   world: World;
@@ -50,7 +51,9 @@ export interface Scene {
   invite(): Promise<string>;
   /** A playback of the owner's that counted. */
   playback(): Promise<string>;
-  /** Puts follows back as they belong. */
+  /** An item of the feed, of the owner's. */
+  news(): Promise<string>;
+  /** Puts follows and the block back as they belong. */
   settle(): Promise<void>;
   /** Changes when any row of any table does. */
   checksum(): Promise<string>;
@@ -77,6 +80,7 @@ export async function openScene(dialect: TestDialect): Promise<Scene> {
     friend: await world.someone('frida'),
     follower: await world.someone('finn'),
     stranger: await world.someone('selma'),
+    blocked: await world.someone('boris'),
   };
   const other = await world.someone('oskar');
   const kept = new Map<string, Promise<string>>();
@@ -176,6 +180,17 @@ export async function openScene(dialect: TestDialect): Promise<Scene> {
       );
       return session_id;
     },
+    async news() {
+      await owner.rest.put('/user/profile', { share_listening_history: true });
+      const session_id = await scene.playback();
+      await ctx.writeUnit(listenNewsStatements(ctx, { session_id, user_id: owner.id }));
+      const item = await ctx.db
+        .selectFrom('feed_items')
+        .select('id')
+        .where('session_id', '=', session_id)
+        .executeTakeFirstOrThrow();
+      return item.id;
+    },
     async settle() {
       await world.server.scanner.whenIdle();
       const pairs = [
@@ -188,6 +203,11 @@ export async function openScene(dialect: TestDialect): Promise<Scene> {
         await trx
           .insertInto('user_follows')
           .values(pairs.map(([follower_id, following_id]) => ({ follower_id, following_id, created_at: 1 })))
+          .execute();
+        await trx.deleteFrom('user_blocks').execute();
+        await trx
+          .insertInto('user_blocks')
+          .values({ blocker_id: owner.id, blocked_id: people.blocked.id, created_at: 1 })
           .execute();
       });
     },

@@ -13,6 +13,7 @@ import { newIds } from '../ids.ts';
 import { WEBSOCKET } from '../limits/websocket.ts';
 import { parseInput } from '../parse.ts';
 import { isOwnRequest, requireNoTokenInAddress } from '../identity/origins.ts';
+import { frameOf, sendLatest } from './latest-value.ts';
 import { registerEvents, takeAck } from './on-request.ts';
 import { feedEvents } from './handlers/feed.ts';
 import { listenEvents } from './handlers/listens.ts';
@@ -28,6 +29,7 @@ import type { PresenceRoom, PresenceSeat } from '#rooms/presence/presence-room.t
 import type { Identity } from '../identity/identity.ts';
 import type { EventHandler } from './on-request.ts';
 import type { PacketLimit } from './packet-limit.ts';
+import type { Socket as Line } from 'engine.io';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'socket.io';
@@ -110,8 +112,17 @@ export function createGateway(): Gateway {
 
   const broadcaster: Broadcaster = {
     emit(audience, name, payload) {
-      const target = VOLATILE.has(name) ? io.to(audience).volatile : io.to(audience);
-      (target.emit as (event: string, payload: unknown) => boolean)(name, payload);
+      if (!VOLATILE.has(name)) {
+        (io.to(audience).emit as (event: string, payload: unknown) => boolean)(name, payload);
+        return;
+      }
+      const sids = io.sockets.adapter.rooms.get(audience);
+      if (sids === undefined) return;
+      const frame = frameOf(name, payload);
+      for (const sid of sids) {
+        const socket = io.sockets.sockets.get(sid);
+        if (socket !== undefined) sendLatest(socket.conn as unknown as Line, frame);
+      }
     },
     setAudiences(user_id, audiences) {
       const mine = sockets.get(user_id);
