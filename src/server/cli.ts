@@ -2,6 +2,7 @@
 import { rotateKeys } from './cli/keys.ts';
 import { migrate } from './cli/migrate.ts';
 import { scan } from './cli/scan.ts';
+import { rebuildStats } from './cli/stats.ts';
 import { InterruptedError, RefusedError, UsageError, complain } from './cli/terminal.ts';
 import { tokenVerbs } from './cli/tokens.ts';
 import { userVerbs } from './cli/users.ts';
@@ -26,6 +27,7 @@ const USAGE = `Usage: npm run admin -- <verb>
   rotate-keys [--resume]
                          make a new key for the secrets kept in the database, and seal them anew with it;
                          --resume goes on where an earlier run broke off, without another key
+  rebuild-stats [USER]   make the statistics of a person, or of everybody, anew from what they heard
   migrate                bring the database to this version
   help                   this page
 
@@ -37,6 +39,7 @@ const VERBS: Readonly<Record<string, Verb | Readonly<Record<string, Verb>>>> = {
   token: tokenVerbs,
   scan,
   'rotate-keys': rotateKeys,
+  'rebuild-stats': rebuildStats,
   migrate,
 };
 

@@ -3,16 +3,21 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteDatabase } from '#db/open.ts';
+import { StatsQuery } from '#contract/stats.ts';
 import { DomainError } from '#domain/errors.ts';
 import { disableUser } from '#domain/accounts/disable-user.ts';
 import { setRole } from '#domain/accounts/set-role.ts';
+import { startListen } from '#domain/listens/start-listen.ts';
+import { myStats } from '#domain/stats/stats.queries.ts';
 import { signIn } from '#server/demo/visitor.ts';
 import { openSecretBox } from '#server/secrets.ts';
 import { io } from 'socket.io-client';
 import { person, testCtx } from '../support/ctx.ts';
 import { DIALECTS } from '../support/dialects.ts';
 import { makeLibrary } from '../support/music/make-track.ts';
+import { putTracks } from '../support/room.ts';
 import { makeFolders, spawnServer } from '../support/server.ts';
+import type { Actor } from '#domain/context.ts';
 import type { Schema } from '#domain/database.ts';
 import type { Folders } from '../support/server.ts';
 
@@ -67,6 +72,7 @@ describe('the command line', () => {
     [['user', 'create', 'ana', '--role', 'boss'], '"boss"'],
     [['user', 'create', 'ana', '--email', 'nowhere'], '"nowhere"'],
     [['user', 'role', 'ana'], 'ROLE is missing'],
+    [['rebuild-stats', 'ana', 'ben'], '"ben"'],
     [['user', 'role', 'ana', 'boss'], '"boss"'],
     [['user', 'disable'], 'NAME is missing'],
     [['user', 'enable', 'ana', 'ben'], '"ben"'],
@@ -104,6 +110,7 @@ describe('the command line', () => {
       'user remove-second-factor',
       'token create',
       'scan',
+      'rebuild-stats',
       'rotate-keys',
       'migrate',
     ]) {
@@ -173,6 +180,34 @@ describe('the command line', () => {
     expect(first.code).toBe(0);
     const second = await admin(['scan']);
     expect(second.stdout).toBe('0 added, 0 updated, 0 moved, 2 unchanged, 0 missing, 1 with problems.\n');
+  });
+
+  test('[ST9] rebuild-stats sums a person’s days anew, or everybody’s, and says how many', async () => {
+    await makeUser('ana');
+    const database = openSqliteDatabase<Schema>(path.join(folders.dataDir, 'stepheybot.db'));
+    try {
+      const ctx = testCtx({ ...database, file: null });
+      const { id } = await database.db.selectFrom('users').select('id').executeTakeFirstOrThrow();
+      const [track_id] = await putTracks(ctx, 1);
+      const actor: Actor = {
+        user_id: id,
+        username: 'ana',
+        role: 'user',
+        provider_role: null,
+        credential: { kind: 'session', session_id: id, auth_time: 0 },
+      };
+      await startListen(ctx, actor, { track_id, source: 'api', position_ms: 0 });
+      const before = await myStats(ctx, actor, StatsQuery.parse({}));
+      expect(before.totals.plays).toBe(1);
+      await ctx.write((trx) => trx.deleteFrom('listen_days').execute());
+      for (const words of [['rebuild-stats', 'Ana'], ['rebuild-stats']]) {
+        expect(await admin(words)).toEqual({ code: 0, stdout: '1 day of 1 person summed anew.\n', stderr: '' });
+      }
+      expect((await myStats(ctx, actor, StatsQuery.parse({}))).totals).toEqual(before.totals);
+      expect((await admin(['rebuild-stats', 'nobody'])).stderr).toContain('There is nobody called “nobody”.');
+    } finally {
+      await database.close();
+    }
   });
 
   test('[OP8] migrate makes the database, and twice is once', async () => {

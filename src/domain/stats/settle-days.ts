@@ -16,7 +16,7 @@ import type { ListenDaysTable, ListenRollupsTable } from './stats.table.ts';
 /** Others settling the same person's days at once, in other processes, more often than this is no accident. */
 const TRIES = 20;
 /** What is settled in one unit: neither a write nor the event loop waits long for it. */
-const SESSIONS_AT_ONCE = 1500;
+const SESSIONS_AT_ONCE = 3000;
 const DAYS_AT_ONCE = 31;
 const GRAINS = [GRAIN.month, GRAIN.year, GRAIN.all] as const;
 
