@@ -5,6 +5,8 @@ export interface ToastInput {
   /** Label of the one thing that can be done about it, such as Undo. */
   action?: string;
   onaction?: () => void;
+  /** Called once when it goes without the action having been taken: by its time, by hand, or to make room. */
+  onexpire?: () => void;
   /** How long it stays; longer while it has the focus or the pointer. */
   ms?: number;
   tone?: 'info' | 'error' | 'success';
@@ -47,8 +49,14 @@ class ToasterState {
   }
 
   dismiss(id: number): void {
+    this.#take(id)?.onexpire?.();
+  }
+
+  #take(id: number): Toast | undefined {
     this.hold(id);
-    this.#toasts = this.#toasts.filter((toast) => toast.id !== id);
+    const toast = this.#toasts.find((one) => one.id === id);
+    this.#toasts = this.#toasts.filter((one) => one !== toast);
+    return toast;
   }
 
   /** Stops the clock of a message while somebody is at it. */
@@ -69,8 +77,7 @@ class ToasterState {
   }
 
   act(toast: Toast): void {
-    this.dismiss(toast.id);
-    toast.onaction?.();
+    this.#take(toast.id)?.onaction?.();
   }
 }
 

@@ -40,7 +40,7 @@ async function bench(kept: Report[] = [], { failsToKeep = false } = {}) {
       },
     },
     delay: (ms) => new Promise((resolve) => delays.push({ ms, done: resolve })),
-    onchange: (waiting) => (shown = waiting),
+    onchange: () => (shown = queue.waiting),
     onrefused: (one, why) => refused.push(`${one.id}: ${why}`),
     onunkept: (error) => unkept.push(error),
   });

@@ -1,17 +1,5 @@
 import { api } from '../../lib/api.ts';
-import type { Track } from '#contract/library.ts';
-
-export interface HistoryItem {
-  id: string;
-  session_id: string;
-  track_id: string;
-  track: Track;
-  started_at: number;
-  ended_at: number | null;
-  duration_played: number;
-  completed: boolean;
-  source: string;
-}
+import type { HistoryItem } from '#contract/listens.ts';
 
 /** My latest listens. */
 export function recentQuery(limit: number) {

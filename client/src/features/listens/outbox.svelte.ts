@@ -10,6 +10,8 @@ import type { Report, SendResult } from './report-queue.ts';
 
 const RETRY_MS = 2_000;
 const SLOW_RETRY_MS = 15_000;
+/** While the line is up a few reports are always on their way. */
+const PILE = 3;
 /** Requests a leaving page makes at most. */
 const LAST_WORDS = 5;
 
@@ -61,13 +63,14 @@ async function send(reports: readonly Report[]): Promise<SendResult[]> {
 /** What the player has to tell the server, kept until the server has it. */
 class Outbox {
   #waiting = $state(0);
+  #plays = $state(0);
   #queue: ReportQueue | null = null;
   #early: Report[] = [];
   #isWarned = false;
 
-  /** Reports not yet acknowledged. */
-  get waiting(): number {
-    return this.#waiting;
+  /** Plays those reports are of, where it is worth a word: the line is down, or reports pile up. */
+  get playsToTell(): number {
+    return gateway.state === 'live' && this.#waiting <= PILE ? 0 : this.#plays;
   }
 
   /** Begins for a signed-in person. */
@@ -77,7 +80,10 @@ class Outbox {
       send,
       store: reportStore(user_id),
       delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-      onchange: (waiting) => (this.#waiting = waiting),
+      onchange: () => {
+        this.#waiting = queue.waiting;
+        this.#plays = queue.plays;
+      },
       onrefused: (_report, why) => toaster.error(i18n.m.player.reportDropped(why)),
       onunkept: (error) => this.#warn(error),
     });

@@ -1,4 +1,5 @@
 import { uuid } from '../../lib/ids.ts';
+import { deviceZone } from '../../lib/zone.ts';
 import type { Report } from './report-queue.ts';
 
 type PlayState = 'playing' | 'paused';
@@ -29,11 +30,16 @@ export class Playback {
         position_ms: whole(position_ms),
         source: 'web',
         client_session_id: this.#session_id,
+        time_zone: deviceZone(),
         occurred_at_ms: now(),
       },
     });
   }
 
+  /** How the server knows this play too. */
+  get session_id(): string {
+    return this.#session_id;
+  }
   get state(): PlayState {
     return this.#state;
   }

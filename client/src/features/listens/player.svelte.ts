@@ -34,7 +34,7 @@ class Player {
   #duration = $state(0);
   #decks: HTMLAudioElement[] = [];
   #deck = 0;
-  #playback: Playback | null = null;
+  #playback = $state.raw<Playback | null>(null);
   /** Of the entry that is loaded, which may differ from the current one for a moment. */
   #loadedKey: string | null = null;
   #preloadedKey: string | null = null;
@@ -60,6 +60,10 @@ class Player {
   }
   get current(): Track | null {
     return this.#queue.current?.item ?? null;
+  }
+  /** The play that is under way, by the client's own id; null before anything was heard. */
+  get sessionId(): string | null {
+    return this.#playback?.session_id ?? null;
   }
   /** Seconds. */
   get position(): number {

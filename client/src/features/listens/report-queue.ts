@@ -23,7 +23,7 @@ export interface ReportQueueParts {
   store: ReportStore;
   /** Waits, and can be cut short by `wake`. */
   delay(ms: number): Promise<void>;
-  onchange(waiting: number): void;
+  onchange(): void;
   onrefused(report: Report, why: string): void;
   /** Nothing can be kept on this device: what waits is lost if the page is closed. */
   onunkept(error: unknown): void;
@@ -68,6 +68,15 @@ export class ReportQueue {
     return this.#waiting.length;
   }
 
+  /** How many plays the waiting reports are of. */
+  get plays(): number {
+    return new Set(
+      this.#waiting.map(({ name, payload }) =>
+        name === 'listen:start' ? payload.client_session_id : payload.session_id,
+      ),
+    ).size;
+  }
+
   /** What waits, from the front. */
   peek(count: number): readonly Report[] {
     return this.#waiting.slice(0, count);
@@ -79,7 +88,7 @@ export class ReportQueue {
     const dropped = this.#waiting.length > MAX_WAITING ? this.#waiting.shift() : undefined;
     this.#keep(this.#parts.store.add(report));
     if (dropped) this.#keep(this.#parts.store.remove([dropped.id]));
-    this.#parts.onchange(this.#waiting.length);
+    this.#parts.onchange();
     void this.#run();
   }
 
@@ -104,7 +113,7 @@ export class ReportQueue {
       this.#parts.onunkept(error);
     }
     this.#isRead = true;
-    this.#parts.onchange(this.#waiting.length);
+    this.#parts.onchange();
     void this.#run();
   }
 
@@ -147,7 +156,7 @@ export class ReportQueue {
     this.#waiting = this.#waiting.filter((report) => !gone.has(report.id));
     if (done.length > 0) {
       this.#keep(this.#parts.store.remove(done));
-      this.#parts.onchange(this.#waiting.length);
+      this.#parts.onchange();
     }
     return waitMs;
   }

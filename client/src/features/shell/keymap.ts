@@ -22,6 +22,9 @@ export type ShortcutAction =
   | 'go_playlists'
   | 'go_search'
   | 'go_people'
+  | 'go_feed'
+  | 'go_stats'
+  | 'go_history'
   | 'go_now'
   | 'go_player';
 
@@ -52,7 +55,10 @@ export const KEYMAP: readonly Shortcut[] = [
   { keys: ['g h'], label: 'goHome', group: 'move', action: 'go_home', single: true },
   { keys: ['g l'], label: 'goLibrary', group: 'move', action: 'go_library', single: true },
   { keys: ['g y'], label: 'goPlaylists', group: 'move', action: 'go_playlists', single: true },
-  { keys: ['g f'], label: 'goPeople', group: 'move', action: 'go_people', single: true },
+  { keys: ['g f'], label: 'goFeed', group: 'move', action: 'go_feed', single: true },
+  { keys: ['g e'], label: 'goPeople', group: 'move', action: 'go_people', single: true },
+  { keys: ['g s'], label: 'goStats', group: 'move', action: 'go_stats', single: true },
+  { keys: ['g i'], label: 'goHistory', group: 'move', action: 'go_history', single: true },
   { keys: ['g n'], label: 'goNow', group: 'move', action: 'go_now', single: true },
   { keys: ['g p'], label: 'goPlayer', group: 'move', action: 'go_player', single: true },
   { keys: ['/'], label: 'search', group: 'general', action: 'search', single: true },

@@ -103,6 +103,12 @@ class Shortcuts {
         return void goto('/playlists');
       case 'go_people':
         return void goto('/people');
+      case 'go_feed':
+        return void goto('/feed');
+      case 'go_stats':
+        return void goto('/stats');
+      case 'go_history':
+        return void goto('/history');
       case 'go_now':
         return void goto('/now');
     }

@@ -9,6 +9,10 @@ import type { OwnPresence, PresenceStatus } from '#contract/presence.ts';
 import type { Followee } from '#contract/social.ts';
 import type { ApiProblem } from '../../lib/problem.ts';
 
+/** How somebody is grouped: by what they hear, else by whether they are here. */
+export type FriendGroup = 'listening' | PresenceStatus;
+const GROUPS: readonly FriendGroup[] = ['listening', 'online', 'away', 'offline'];
+
 interface Page<T> {
   items: T[];
   next_cursor: string | null;
@@ -37,6 +41,8 @@ class Friends {
   #ticker: ReturnType<typeof setInterval> | undefined;
   /** When the server last told of anybody, by the local clock, by user id. */
   #heardAt: Record<string, number> = {};
+  /** When each began to listen, by the server's clock, by user id. */
+  #since: Record<string, number> = {};
   #onsilence: (() => void)[] = [];
   #onbegin: ((person: Followee, update: ListeningUpdate) => void)[] = [];
   /** How I show myself; the server starts everybody as online. */
@@ -49,11 +55,27 @@ class Friends {
     return this.#problem;
   }
 
-  /** Listening first, then here, then the rest; by name within each. */
+  /** Listening first, then here, away, and not here; by name within each. */
   get people(): readonly Followee[] {
-    const rank = (person: Followee) =>
-      this.listeningOf(person.id) ? 0 : this.presenceOf(person.id) === 'offline' ? 2 : 1;
+    const rank = (person: Followee) => GROUPS.indexOf(this.groupOf(person.id));
     return [...this.#people].sort((a, b) => rank(a) - rank(b) || a.display_name.localeCompare(b.display_name));
+  }
+
+  /** The same in their groups; empty ones are left out. */
+  get groups(): readonly { name: FriendGroup; people: readonly Followee[] }[] {
+    const sorted = this.people;
+    return GROUPS.map((name) => ({ name, people: sorted.filter(({ id }) => this.groupOf(id) === name) })).filter(
+      ({ people }) => people.length > 0,
+    );
+  }
+
+  groupOf(user_id: string): FriendGroup {
+    return this.listeningOf(user_id) ? 'listening' : this.presenceOf(user_id);
+  }
+
+  /** Since when somebody has been listening without a long break, as far as was seen here: epoch milliseconds. */
+  sinceOf(user_id: string): number | null {
+    return this.#since[user_id] ?? null;
   }
 
   /** Starts listening to the server and reads who I follow. */
@@ -153,6 +175,11 @@ class Friends {
 
   #heard(update: ListeningUpdate): void {
     if (!isNewer(update, this.#listening.get(update.user_id))) return;
+    const silentMs = Date.now() - (this.#heardAt[update.user_id] ?? 0);
+    if (update.state !== 'stopped' && (this.#since[update.user_id] === undefined || silentMs > BREAK_MS)) {
+      // They may have been at it longer than was seen here: at the least since this track began.
+      this.#since[update.user_id] = update.at_ms - update.position_ms;
+    }
     this.#listening.set(update.user_id, update);
     this.#heardAt[update.user_id] = Date.now();
     this.#tick();
