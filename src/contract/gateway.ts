@@ -1,3 +1,4 @@
+import { jobProgress } from './jobs.ts';
 import {
   listenBatchEvent,
   listenCompleteEvent,
@@ -26,7 +27,7 @@ export const REQUESTS = [
 ] as const;
 
 /** Every event the server may send. */
-export const NOTICES = [listeningUpdate, presenceUpdate, playlistChanged, sessionEnded] as const;
+export const NOTICES = [listeningUpdate, presenceUpdate, playlistChanged, jobProgress, sessionEnded] as const;
 
 export type Ack<Data> = { ok: true; data: Data } | { ok: false; problem: Problem };
 

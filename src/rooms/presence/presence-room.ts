@@ -124,14 +124,18 @@ export function createPresenceRoom(ctx: Ctx, broadcaster: Broadcaster): Presence
       if (before === undefined && state === 'stopped') return;
       // A report queued offline tells of the past, not of now.
       if (ctx.clock.nowMs() - progress.at_ms > 60_000) return;
-      const isSameTrack = before?.update.track?.id === progress.track_id;
+      const { track_id } = progress;
+      const isSameTrack = track_id !== null && before?.update.track?.id === track_id;
       const track = isSameTrack
         ? before.update.track
-        : ((await tracksByIds(ctx.db, [progress.track_id])).get(progress.track_id) ?? null);
+        : track_id === null
+          ? null
+          : ((await tracksByIds(ctx.db, [track_id])).get(track_id) ?? null);
       const update: ListeningUpdate = {
         user_id,
         username: progress.username,
         track,
+        ...(track === null && progress.text !== undefined ? { text: progress.text } : {}),
         position_ms: progress.position_ms,
         at_ms: progress.at_ms,
         state,
