@@ -1,7 +1,8 @@
+import { CompiledQuery } from 'kysely';
 import { statementOf } from '#db/unit.ts';
 import { epochSeconds } from '../ports.ts';
 import type { UnitStatement } from '#db/unit.ts';
-import type { Ctx } from '../context.ts';
+import type { Ctx, TxCtx } from '../context.ts';
 import type { Schema } from '../database.ts';
 import type { Kysely } from 'kysely';
 
@@ -78,4 +79,11 @@ export function listenNewsStatements(ctx: Pick<Ctx, 'db' | 'clock' | 'ids'>, new
 /** Takes back what was told of a session that turns out to be no listen, in the unit that makes it none. */
 export function noNewsStatement(db: Kysely<Schema>, session_id: string): UnitStatement {
   return statementsOf(db).remove({ session_id });
+}
+
+/** As `listenNewsStatements`, as the last part of a transaction. */
+export async function tellListen({ trx, clock, ids }: TxCtx, news: ListenNews): Promise<void> {
+  for (const { sql, parameters } of listenNewsStatements({ db: trx, clock, ids }, news)) {
+    await trx.executeQuery(CompiledQuery.raw(sql, [...parameters]));
+  }
 }

@@ -26,12 +26,11 @@ export interface TracksTable {
   cover_source: 'embedded' | 'folder' | null;
   /** Hash of head, tail and length of the audio without its tags: the same after a retag. */
   audio_hash: string;
+  /** What MusicBrainz calls the recording, and its ISRC (upper case, without hyphens), as the file says. */
+  recording_mbid: Generated<string | null>;
+  isrc: Generated<string | null>;
   file_size_bytes: number;
   file_mtime_ms: number;
-  /** As the tags have it, without hyphens. */
-  isrc: string | null;
-  /** MusicBrainz' id of the recording, lower case. */
-  recording_mbid: string | null;
   /** Which version of our reader read the tags: an older one's are read again by the next scan. */
   reader_version: Generated<number>;
   /** Folded words of title, artist, album: lower case, without accents, for search. */

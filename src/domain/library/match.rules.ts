@@ -395,12 +395,6 @@ function isSameAlbum(a: string | null | undefined, b: string | null): boolean {
   return titleParts(a).base === titleParts(b).base;
 }
 
-/** ISRC as it is compared: upper case, without hyphens; null if it is none. */
-export function cleanIsrc(text: string | null | undefined): string | null {
-  const isrc = (text ?? '').toUpperCase().replace(/[\s-]/g, '');
-  return /^[A-Z]{2}[A-Z0-9]{3}\d{7}$/.test(isrc) ? isrc : null;
-}
-
 /** A MusicBrainz id in a text or address, lower case; null if there is none. */
 export function cleanMbid(text: string | null | undefined): string | null {
   return /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/i.exec(text ?? '')?.[0].toLowerCase() ?? null;

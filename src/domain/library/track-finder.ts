@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { artistNames, chooseTrack, cleanIsrc, compareTracks, squashed, titleParts } from './match.rules.ts';
+import { cleanIsrc } from './library.rules.ts';
+import { artistNames, chooseTrack, compareTracks, squashed, titleParts } from './match.rules.ts';
 import type { Ctx } from '../context.ts';
 import type { Candidate, Choice, MatchReason, Wanted } from './match.rules.ts';
 

@@ -169,3 +169,28 @@ export function hideBegunStatement(db: Kysely<Schema>, session: Stretch): UnitSt
 export function hideCountedStatement(db: Kysely<Schema>, session: Stretch): UnitStatement {
   return statementsOf(db).counted(session);
 }
+
+/** [LP41] Hides those of a person's sessions that came whole and were, at some time, private: before anybody is told of them. */
+export async function hideWhole(trx: Transaction<Schema>, user_id: string, ids: readonly string[]): Promise<void> {
+  for (let i = 0; i < ids.length; i += 500) {
+    await trx
+      .updateTable('listening_sessions')
+      .set({ is_hidden: 1 })
+      .where('user_id', '=', user_id)
+      .where('id', 'in', ids.slice(i, i + 500))
+      .where('is_hidden', '=', 0)
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('private_sessions')
+            .select('private_sessions.user_id')
+            .where('private_sessions.user_id', '=', user_id)
+            .whereRef('private_sessions.started_at_ms', '<=', 'listening_sessions.reported_at_ms')
+            .where((at) =>
+              at('private_sessions.ends_at_ms', '>', at(at.ref('listening_sessions.started_at'), '*', 1000) as never),
+            ),
+        ),
+      )
+      .execute();
+  }
+}

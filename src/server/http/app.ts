@@ -5,9 +5,11 @@ import {
   avatarDoor,
   coverDoor,
   DOORS,
-  streamDoor,
   exportDoor,
+  importDoor,
   importPlaylistsDoor,
+  LISTENBRAINZ_DOORS,
+  streamDoor,
   takeAvatarDoor,
 } from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
@@ -16,12 +18,14 @@ import { newIds } from '../ids.ts';
 import { trustProxyOf } from '../limits/address.ts';
 import { ENDPOINT_LIMITS } from '../limits/limits.ts';
 import { pageLimits } from '../limits/page-limits.ts';
+import { listenBrainzPaths, listenBrainzRouter } from './listenbrainz.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { servePlaylistFile, takePlaylistFile } from './playlist-files.ts';
 import { sendProblem } from './problem.ts';
 import type { KeptAnswers } from '#domain/answers/run-once.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
+import type { PresenceRoom } from '#rooms/presence/presence-room.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
 import type { AddressOf } from '../limits/address.ts';
@@ -37,6 +41,8 @@ export interface AppParts {
   routes: readonly Route[];
   media: { stream: MediaHandler; cover: MediaHandler };
   avatars: { take(req: Request, res: Response, actor: Actor): Promise<void>; serve: MediaHandler };
+  takeImport(req: Request, res: Response, actor: Actor): Promise<void>;
+  presence: Pick<PresenceRoom, 'listeningOf'>;
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
@@ -143,7 +149,9 @@ export function createApp(parts: AppParts): Express {
     const ready = await parts.isReady();
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unready' });
   });
-  app.use(['/api', '/1'], (req: Request, res: Response, next: NextFunction) => {
+  app.use(listenBrainzPaths());
+  app.use('/api/v1', listenBrainzRouter(parts));
+  app.use('/api', (req: Request, res: Response, next: NextFunction) => {
     res.vary('Cookie, Authorization');
     try {
       if (isByCookie(req)) requireOwnRequest(req, (origin) => identity.isOwnOrigin(origin), 'http');
@@ -159,7 +167,9 @@ export function createApp(parts: AppParts): Express {
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
   // Both are made once, when first asked for: anybody may ask.
-  const openApi = once(() => JSON.stringify(openApiOf([...endpoints, logout], DOORS, publicUrl)));
+  const openApi = once(() =>
+    JSON.stringify(openApiOf([...endpoints, logout], [...DOORS, ...LISTENBRAINZ_DOORS], publicUrl)),
+  );
   const docs = once(() => docsPage([...endpoints, logout]));
   api.get('/openapi.json', (_req, res) => void res.set('cache-control', 'no-cache').type('json').send(openApi()));
   const admitMedia = async (req: Request): Promise<Actor> => {
@@ -187,6 +197,7 @@ export function createApp(parts: AppParts): Express {
     [takeAvatarDoor, avatars.take],
     [importPlaylistsDoor, takePlaylistFile(ctx)],
     [exportDoor, servePlaylistFile(ctx)],
+    [importDoor, parts.takeImport],
   ] as const) {
     mountDoor(api, ctx, (req) => admit(req, door), door, handle);
   }
