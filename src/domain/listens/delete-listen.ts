@@ -68,7 +68,7 @@ async function deleteSessions(
   const days = new Set(rows.map(({ local_day }) => local_day));
   const { sql: text, parameters } = ctx.db
     .deleteFrom('listening_sessions')
-    .where('user_id', '=', user_id)
+    // By id alone, which are this person's: SQLite would look through all of their sessions for them.
     .where(
       'id',
       'in',
