@@ -1,3 +1,4 @@
+import { jobProgress } from './jobs.ts';
 import {
   listenBatchEvent,
   listenCompleteEvent,
@@ -29,7 +30,7 @@ export const REQUESTS = [
 ] as const;
 
 /** Every event the server may send. */
-export const NOTICES = [listeningUpdate, presenceUpdate, feedItem, playlistChanged, sessionEnded] as const;
+export const NOTICES = [listeningUpdate, presenceUpdate, feedItem, playlistChanged, jobProgress, sessionEnded] as const;
 
 export type Ack<Data> = { ok: true; data: Data } | { ok: false; problem: Problem };
 
