@@ -27,7 +27,7 @@ const LATER = new RegExp(
     [
       'lib/messages/(.*de|account\\.en|admin\\.en|listening\\.en)\\.ts',
       'lib/(remote-list|listening-words|calendar|upload)',
-      'ui/(CopyField|ConfirmDialog|FileDrop|InlineText)',
+      'ui/(CopyField|ConfirmDialog|ConfirmTyped|FileDrop|InlineText)',
       'features/accounts/(settings/|profile|ReauthDialog)',
       'features/shell/(ShortcutSheet|ShortcutList|Forbidden|notice)',
     ].join('|') +

@@ -3,6 +3,8 @@ import { accountDe } from '../../../client/src/lib/messages/account.de.ts';
 import { accountEn } from '../../../client/src/lib/messages/account.en.ts';
 import { adminDe } from '../../../client/src/lib/messages/admin.de.ts';
 import { adminEn } from '../../../client/src/lib/messages/admin.en.ts';
+import { listeningDe } from '../../../client/src/lib/messages/listening.de.ts';
+import { listeningEn } from '../../../client/src/lib/messages/listening.en.ts';
 import { de } from '../../../client/src/lib/messages/de.ts';
 import { en } from '../../../client/src/lib/messages/en.ts';
 
@@ -27,6 +29,7 @@ describe.each([
   ['of the app', en, de],
   ['of the settings', accountEn, accountDe],
   ['of the administration', adminEn, adminDe],
+  ['of listening', listeningEn, listeningDe],
 ])('messages %s', (_which, one, other) => {
   const english = texts(one);
   const german = texts(other);

@@ -41,6 +41,8 @@ describe('keyboard map', () => {
     expect(act('h', {}, {}, 'g')).toBe('go_home');
     expect(act('l', {}, {}, 'g')).toBe('go_library');
     expect(act('p', {}, {}, 'g')).toBe('go_player');
+    expect(act('f', {}, {}, 'g')).toBe('go_feed');
+    expect(act('s', {}, {}, 'g')).toBe('go_stats');
     expect(act('q', {}, {}, 'g')).toBeNull();
   });
 

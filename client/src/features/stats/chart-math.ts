@@ -46,7 +46,8 @@ export function labelledOf(count: number, most: number): number[] {
 }
 
 /** How a number stands to the one before: a share of change, rounded to whole percent, or that there was nothing. */
-export type Change = { kind: 'more'; share: number } | { kind: 'less'; share: number } | { kind: 'same' } | { kind: 'fresh' };
+export type Change =
+  { kind: 'more'; share: number } | { kind: 'less'; share: number } | { kind: 'same' } | { kind: 'fresh' };
 export function changeOf(now: number, before: number): Change {
   if (before <= 0) return { kind: now > 0 ? 'fresh' : 'same' };
   const share = Math.abs(now - before) / before;

@@ -39,6 +39,19 @@ export const accountDe = {
     playlists: 'Wenn andere eine Playlist von mir ändern',
     playlistsHint: 'Für Playlists, die du nicht offen hast.',
   },
+  zone: {
+    title: 'Zeitzone',
+    label: 'Meine Tage und Stunden gehen nach',
+    hint: 'Verlauf und Statistik folgen dieser Uhr. Was unterwegs gehört wurde, behält die Zeit des Ortes, an dem es lief.',
+    differs: (device: string) => `Dieses Gerät ist in ${device}.`,
+    take: (device: string) => `${device} verwenden`,
+    device: 'Noch nicht gewählt: wie dieses Gerät',
+  },
+  presence: {
+    label: 'Zeigen, wann ich da bin',
+    hint: 'Wer dein Profil sehen darf, sieht, ob du da oder abwesend bist.',
+    off: 'Für alle sieht es aus, als wärst du nicht da.',
+  },
   reader: { title: 'Bildschirmleser' },
   newPlaylists: {
     title: 'Neue Playlists',

@@ -38,6 +38,19 @@ export const accountEn = {
     playlists: 'When others change a playlist of mine',
     playlistsHint: 'For playlists you do not have open.',
   },
+  zone: {
+    title: 'Time zone',
+    label: 'My days and hours go by',
+    hint: 'History and statistics follow this clock. What was heard on the way keeps the time of the place it was heard in.',
+    differs: (device: string) => `This device is in ${device}.`,
+    take: (device: string) => `Use ${device}`,
+    device: 'Not chosen yet: like this device',
+  },
+  presence: {
+    label: 'Show when I am here',
+    hint: 'Whoever may see your profile sees whether you are online or away.',
+    off: 'You look as if you were not here, to everybody.',
+  },
   reader: { title: 'Screen reader' },
   newPlaylists: {
     title: 'New playlists',
