@@ -47,7 +47,10 @@ function settings(folders: Folders, issuer: TestIssuer | null): Record<string, s
   };
 }
 
-export interface StartOptions extends Pick<ServerOptions, 'limits' | 'packets' | 'clientDir' | 'log' | 'offlineDelayMs'> {
+export interface StartOptions extends Pick<
+  ServerOptions,
+  'limits' | 'packets' | 'clientDir' | 'log' | 'offlineDelayMs'
+> {
   issuer?: TestIssuer | null;
   database?: TestDatabase;
   clock?: Clock;

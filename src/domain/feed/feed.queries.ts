@@ -95,9 +95,7 @@ export async function feed(
   return {
     items: await presentItems(ctx, shown),
     next_cursor:
-      last !== undefined && found.length > limit
-        ? writeFeedCursor(ctx, { seq: last.seq, at: last.created_at })
-        : null,
+      last !== undefined && found.length > limit ? writeFeedCursor(ctx, { seq: last.seq, at: last.created_at }) : null,
   };
 }
 

@@ -42,7 +42,10 @@ export async function blockUser(ctx: Ctx, actor: Actor, { user_id }: { user_id: 
         .deleteFrom('playlist_collaborators')
         .where('user_id', '=', follower_id)
         .where('playlist_id', 'in', (eb) =>
-          eb.selectFrom('user_playlists').select('user_playlists.id').where('user_playlists.user_id', '=', following_id),
+          eb
+            .selectFrom('user_playlists')
+            .select('user_playlists.id')
+            .where('user_playlists.user_id', '=', following_id),
         )
         .returning('playlist_id')
         .execute();

@@ -46,7 +46,7 @@ export function createFeedRoom(ctx: Ctx, broadcaster: Broadcaster): FeedRoom {
 
   /** Tells what is new, in order. */
   async function catchUp(from: number): Promise<number> {
-    for (let at = from; ; ) {
+    for (let at = from; ;) {
       const rows = await itemsSince(ctx, at, AT_ONCE);
       const heard = rows.filter((row) => broadcaster.hasListeners(`feed:${row.actor_id}`));
       const items = await presentItems(ctx, heard);

@@ -228,7 +228,13 @@ export function createPresenceRoom(
       }
       const known = listener.playing.get(session_id);
       if (known === undefined) {
-        const one = { progress, track: undefined, isHidden: true, turn: ++lastTurn, expiry: expiryOf(listener, progress) };
+        const one = {
+          progress,
+          track: undefined,
+          isHidden: true,
+          turn: ++lastTurn,
+          expiry: expiryOf(listener, progress),
+        };
         listener.playing.set(session_id, one);
         if (listener.playing.size > PLAYBACKS_MAX) {
           const [oldest] = [...listener.playing].reduce((a, b) => (b[1].turn < a[1].turn ? b : a));

@@ -1,5 +1,14 @@
 import { listFeed } from '#contract/feed.ts';
-import { block, follow, getPerson, listFollowers, listFollowing, searchUsers, unblock, unfollow } from '#contract/social.ts';
+import {
+  block,
+  follow,
+  getPerson,
+  listFollowers,
+  listFollowing,
+  searchUsers,
+  unblock,
+  unfollow,
+} from '#contract/social.ts';
 import { feed } from '#domain/feed/feed.queries.ts';
 import { blockUser, unblockUser } from '#domain/social/block-user.ts';
 import { followUser, unfollowUser } from '#domain/social/follow-user.ts';
