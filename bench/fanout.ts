@@ -220,7 +220,11 @@ async function compare(): Promise<void> {
         }
       }
       const figures = [
-        { name: `listening:update to ${size} followers, processor time a delivery`, value: round(best.ours), unit: 'µs' },
+        {
+          name: `listening:update to ${size} followers, processor time a delivery`,
+          value: round(best.ours),
+          unit: 'µs',
+        },
         { name: `bare Socket.IO broadcast to ${size}, a delivery`, value: round(best.bare), unit: 'µs' },
         {
           name: `listening:update to ${size} followers against a bare broadcast`,

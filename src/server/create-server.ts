@@ -94,6 +94,8 @@ export interface RunningServer {
   jobs: JobRunner;
   /** The HTTP doors, so that tests can list every route there is. */
   app: Express;
+  /** Rooms of the gateway, so that tests see that nobody makes any. */
+  roomCount(): number;
   /** Ends in order: no new work, sockets told, rooms stored, database closed. */
   stop(): Promise<void>;
 }
@@ -262,6 +264,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     scanner,
     jobs,
     app,
+    roomCount: () => gateway.roomCount(),
     async stop() {
       isStopping = true;
       stopWatching();

@@ -86,7 +86,7 @@ describe.each(DIALECTS)('the feed as it happens, on $name', (dialect) => {
       while (cuts < 200) {
         const socket = await server.connect();
         const meanwhile = Array.from({ length: random.int(4) }, () => server.listens());
-        for (let has_more = true; has_more; ) {
+        for (let has_more = true; has_more;) {
           const answer: FeedReplay = await server.subscribe(socket, cursor);
           expect(answer.resync).toBe(false);
           has_more = answer.has_more;
@@ -119,7 +119,7 @@ describe.each(DIALECTS)('the feed as it happens, on $name', (dialect) => {
         }
       }
       const socket = await server.connect();
-      for (let has_more = true; has_more; ) {
+      for (let has_more = true; has_more;) {
         const answer: FeedReplay = await server.subscribe(socket, cursor);
         taken.push(...answer.items.map(({ id }) => id));
         ({ cursor, has_more } = answer);
@@ -207,7 +207,7 @@ describe.each(DIALECTS)('the feed as it happens, on $name', (dialect) => {
     const again = await server.connect();
     const taken: string[] = [];
     const sizes: number[] = [];
-    for (let has_more = true; has_more; ) {
+    for (let has_more = true; has_more;) {
       const answer: FeedReplay = await server.subscribe(again, cursor);
       sizes.push(answer.items.length);
       taken.push(...answer.items.map(({ id }) => id));

@@ -667,7 +667,10 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
             for (const role of ['admin', 'user', 'guest'] as const) {
               const bytes = await everythingSeenBy(people[relation], role);
               const isSelf = relation === 'self';
-              const isSeen = isSelf || (privacy_level === 2 && relation !== 'blocked') || (privacy_level === 1 && relation === 'friend');
+              const isSeen =
+                isSelf ||
+                (privacy_level === 2 && relation !== 'blocked') ||
+                (privacy_level === 1 && relation === 'friend');
               const what = `${privacy_level} ${share_listening_history} ${relation} ${role}`;
               // Guests are shown no profiles of others; their own they may read.
               const seesProfile = isSeen && (isSelf || role !== 'guest');

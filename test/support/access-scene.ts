@@ -16,6 +16,7 @@ import type { Relation } from '#domain/access-matrix.ts';
 import type { Actor } from '#domain/context.ts';
 import type { Schema } from '#domain/database.ts';
 import type { TestDialect } from './dialects.ts';
+import type { StartOptions } from './server.ts';
 import type { Someone, World } from './world.ts';
 
 /** Everybody but nobody, who has no name. */
@@ -61,8 +62,8 @@ export interface Scene {
 
 const HOUR = 3600;
 
-export async function openScene(dialect: TestDialect): Promise<Scene> {
-  const world = await openWorld(dialect);
+export async function openScene(dialect: TestDialect, options: Partial<StartOptions> = {}): Promise<Scene> {
+  const world = await openWorld(dialect, options);
   const { ctx } = world.server;
   makeLibrary(ctx.files.musicDirs[0]!, {
     'one.mp3': { title: 'One', artist: 'Artist', album: 'Album', seconds: 1, cover: makePng(96, '#336699') },

@@ -48,7 +48,10 @@ export function serverSettings(folders: Folders, issuer: TestIssuer | null): Rec
   };
 }
 
-export interface StartOptions extends Pick<ServerOptions, 'limits' | 'packets' | 'clientDir' | 'log' | 'offlineDelayMs'> {
+export interface StartOptions extends Pick<
+  ServerOptions,
+  'limits' | 'packets' | 'clientDir' | 'log' | 'offlineDelayMs'
+> {
   issuer?: TestIssuer | null;
   database?: TestDatabase;
   clock?: Clock;

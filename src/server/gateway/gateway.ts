@@ -64,6 +64,8 @@ const VOLATILE = new Set<NoticeName>(['listening:update']);
 export interface Gateway {
   broadcaster: Broadcaster;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Rooms there are, of sockets and audiences. */
+  roomCount(): number;
   /** Opens the door: until then nobody is let in. */
   start(parts: GatewayParts): void;
   close(): Promise<void>;
@@ -261,6 +263,7 @@ export function createGateway(): Gateway {
 
   return {
     broadcaster,
+    roomCount: () => io.sockets.adapter.rooms.size,
     start(parts) {
       started = parts;
       const { ctx, identity, connections, audiences, presence, feed, packets } = parts;

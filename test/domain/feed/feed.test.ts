@@ -44,7 +44,7 @@ describe.each(DIALECTS)('the feed on $name', (dialect) => {
   const seen = async (limit = 50): Promise<FeedItem[]> => (await feed(ctx, ana, { limit })).items as FeedItem[];
   async function everything(limit: number): Promise<FeedItem[]> {
     const items: FeedItem[] = [];
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: string | undefined; ;) {
       const page = await feed(ctx, ana, { limit, cursor });
       items.push(...(page.items as FeedItem[]));
       if (page.next_cursor === null) return items;
@@ -99,7 +99,7 @@ describe.each(DIALECTS)('the feed on $name', (dialect) => {
     const before = await everything(50);
     expect(before).toHaveLength(23);
     const paged: FeedItem[] = [];
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: string | undefined; ;) {
       const page = await feed(ctx, ana, { limit: 5, cursor });
       paged.push(...(page.items as FeedItem[]));
       await putListen(ctx, ben.user_id, track_id);

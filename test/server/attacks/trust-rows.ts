@@ -1,5 +1,5 @@
 /**
- * The threat model of sessions, gateway, REST, identity and secrets (its sections 2 A, C, E, F and G1 to G3) and of faults (its section
+ * The threat model of sessions, gateway, REST, identity and secrets (its sections 2 A, C to F and G1 to G3) and of faults (its section
  * 3), row by row: which tests show that the defence holds, or which later work brings what there would be to attack.
  */
 
@@ -40,6 +40,7 @@ const BACKCHANNEL = 'server/identity/backchannel-logout.test.ts';
 const RENEWED = 'server/identity/renewed-sockets.test.ts';
 const KEYCLOAK = 'services/keycloak.test.ts';
 const ACCOUNTS = 'domain/accounts/accounts.test.ts';
+const SIGHTS = 'server/who-sees-whom.test.ts';
 const MANAGE = 'domain/accounts/manage-access.test.ts';
 
 const KILLED = 'faults/kill.test.ts';
@@ -54,6 +55,7 @@ const FAKED = 'server/attacks/fake-listens.test.ts';
 export const ROW_NAMES = [
   ...Array.from({ length: 9 }, (_, i) => `A${i + 1}`),
   ...Array.from({ length: 6 }, (_, i) => `C${i + 1}`),
+  ...Array.from({ length: 4 }, (_, i) => `D${i + 1}`),
   ...Array.from({ length: 8 }, (_, i) => `E${i + 1}`),
   ...Array.from({ length: 8 }, (_, i) => `F${i + 1}`),
   'G1',
@@ -66,6 +68,52 @@ const EVERY_REVOCATION =
   '[GW20] ${ROUNDS} interleavings of ten kinds of revocation with frames before, meanwhile and after';
 
 export const TRUST_ROWS: Record<string, readonly Shown[]> = {
+  D1: [
+    {
+      by: [
+        ...of(
+          SIGHTS,
+          '[SO10-2] level $level, sharing $shares, private session $isPrivate: no byte to the wrong viewer, by any channel',
+        ),
+        ...of(
+          'server/authorisation.test.ts',
+          '[AZ5] who sees a person: no byte of what is hidden, by any channel, to any role',
+        ),
+      ],
+    },
+  ],
+  D2: [
+    {
+      by: [
+        ...of(
+          'rooms/withdrawn-sight.test.ts',
+          '[SO10-3] nothing reaches whom it may not after the change is answered, on $name',
+        ),
+        ...of(
+          'rooms/live-listening.test.ts',
+          '[SO3] after a change of privacy is acknowledged, no update reaches who may not see it: 200 flips',
+        ),
+      ],
+    },
+  ],
+  D3: [
+    { by: of(SIGHTS, '[SO10-1] who has blocked one is to the byte like nobody, at every route that names a person') },
+  ],
+  D4: [
+    {
+      by: [
+        ...of(
+          SIGHTS,
+          '[PR10-1] who follows nobody is not told of anybody’s coming and going, and no notice names a socket',
+        ),
+        ...of(
+          'rooms/presence-room.test.ts',
+          '[PR10-2] a departure shows only after its delay; who is back within it was never gone',
+          '[PR10-2] delays are spread over half a minute, anew for each departure',
+        ),
+      ],
+    },
+  ],
   A1: [
     {
       by: [
@@ -211,6 +259,7 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         '[GW7] a person may watch 200 others and no more',
       ),
     },
+    { by: of(SIGHTS, '[FE1-9] 10,000 subscriptions, of anything a client may name, add no room') },
   ],
   C6: [
     {
@@ -513,7 +562,15 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
       ),
     },
   ],
-  R3: [{ reason: 'the feed is not pushed to anybody yet, so nothing of it can be missed', issue: 'live fan-out' }],
+  R3: [
+    {
+      by: of(
+        'rooms/feed-room.test.ts',
+        '[FE1-7] 200 cuts of up to five minutes, with restarts and lost answers amid: every item once and in order',
+        '[FE1-6] a cursor of more than 30 days says so, and only such a one',
+      ),
+    },
+  ],
   R4: [
     {
       by: of(
@@ -524,7 +581,6 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
   ],
   R6: [
     { by: of(FULL, '[OP22] writes are 507 and never acknowledged, reads and sockets go on, and it heals by itself') },
-    { reason: 'no upload but a picture is taken yet, and that is kept in the database', issue: 'import of listens' },
   ],
   R7: [
     {
