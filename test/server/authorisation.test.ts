@@ -33,7 +33,7 @@ import type { Someone } from '../support/world.ts';
 import type { HandStruct } from '../support/yjs-bytes.ts';
 
 /** Operations the contract names before their routes are there. Whoever mounts one takes it off. */
-const NOT_YET_MOUNTED: readonly OperationName[] = ['listen.history.delete', 'user.listening_history.delete'];
+const NOT_YET_MOUNTED: readonly OperationName[] = [];
 
 /** Pages and reports for everybody, which are no operations of the API. */
 const OPEN_PAGES: readonly string[] = [

@@ -78,7 +78,10 @@ export async function gatewayClient(url: string, token: string): Promise<Gateway
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     // A line that breaks amid the handshake is told to nobody but its manager.
-    socket.io.once('close', (reason) => reject(new Error(`the line closed: ${reason}`)));
+    socket.io.once('close', (reason) => {
+      // A refusal closes the line by itself, a moment before it is told.
+      if (reason !== 'forced close') reject(new Error(`the line closed: ${reason}`));
+    });
     socket.once('connect_error', (error: Error & { data?: Problem }) =>
       reject(Object.assign(error, { problem: error.data })),
     );
