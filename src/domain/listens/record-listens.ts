@@ -19,7 +19,7 @@ import type { MatchableTrack } from '../library/library.queries.ts';
 import type { Ctx, TxCtx } from '../context.ts';
 import type { ListeningSessionsTable } from './listens.table.ts';
 import type { NamedRecording } from './recordings.rules.ts';
-import type { KnownListen } from './whole-listens.rules.ts';
+import type { KnownListen, ToldListen } from './whole-listens.rules.ts';
 import type { NearbySession } from './whole-listens.repository.ts';
 import type { Insertable } from 'kysely';
 
@@ -139,40 +139,52 @@ async function write(
   const byKey = await sessionsByKey(trx, user_id, [...new Set(keys)]);
   const nearby = await knownNear(tx, user_id, looked, job_id);
   const byId = new Map([...nearby.values()].flat().map((one) => [one.session_id, one]));
+  const told = looked.map(({ listen, match_key, track }): ToldListen => {
+    const { listened_at: started_at, precision_s } = listen;
+    return { started_at, precision_s, match_key, track_id: track?.id ?? null };
+  });
+  const candidates = ({ match_key, track_id }: ToldListen) =>
+    new Set([...(nearby.get(match_key) ?? []), ...(nearby.get(track_id ?? '') ?? [])]);
+  const find = (one: ToldListen) => findSame(one, candidates(one), { isEachOnce: job_id !== null });
+
   const aliases = new Map<string, string>();
-  const sessions: Insertable<ListeningSessionsTable>[] = [];
-  const recorded = looked.map((one, i): Recorded => {
+  const sessions: (Insertable<ListeningSessionsTable> & { local_day: number })[] = [];
+  const recorded = new Map<number, Recorded>();
+  const take = (i: number, session_id: string) => {
+    aliases.set(keys[i]!, session_id);
+    byKey.set(keys[i]!, session_id);
+    const taken = byId.get(session_id);
+    if (taken !== undefined) taken.isTaken = true;
+    recorded.set(i, { is: 'known', session_id, ...musicOf(looked[i]!) });
+  };
+  // What is known by its very second first, then whoever is nearest: a repeat that is not there yet takes no other's place.
+  for (const [i, key] of keys.entries()) {
+    const session_id = byKey.get(key);
+    if (session_id !== undefined) take(i, session_id);
+  }
+  const distance = (i: number) => {
+    const same = find(told[i]!);
+    return same === null ? Infinity : Math.abs(same.started_at - told[i]!.started_at);
+  };
+  const open = [...keys.keys()].filter((i) => !recorded.has(i)).map((i) => ({ i, distance: distance(i) }));
+  for (const { i } of open.sort((a, b) => (a.distance === b.distance ? a.i - b.i : a.distance - b.distance))) {
+    const one = looked[i]!;
     const key = keys[i]!;
-    const { recording_id, track } = one;
-    const told = { started_at: one.listen.listened_at, precision_s: one.listen.precision_s, match_key: one.match_key };
-    const candidates = new Set([...(nearby.get(one.match_key) ?? []), ...(nearby.get(track?.id ?? '') ?? [])]);
-    const same =
-      byKey.get(key) ??
-      findSame({ ...told, track_id: track?.id ?? null }, candidates, { isEachOnce: job_id !== null })?.session_id;
+    const same = byKey.get(key) ?? find(told[i]!)?.session_id;
     if (same !== undefined) {
-      aliases.set(key, same);
-      byKey.set(key, same);
-      const taken = byId.get(same);
-      if (taken !== undefined) taken.isTaken = true;
-      return { is: 'known', session_id: same, recording_id, track };
+      take(i, same);
+      continue;
     }
     const session = sessionOf(tx, one, { user_id, time_zone, source, key });
     sessions.push(session);
     byKey.set(key, session.id);
+    recorded.set(i, { is: 'new', session_id: session.id, counted: session.counted === 1, ...musicOf(one) });
     // Rows of one import are plays of their own; programs that submit may tell of one play in one breath.
     if (job_id === null) {
-      const fresh: KnownListen = {
-        ...told,
-        session_id: session.id,
-        track_id: track?.id ?? null,
-        isLive: false,
-        track_duration: null,
-        isTaken: false,
-      };
+      const fresh = { ...told[i]!, session_id: session.id, isLive: false, track_duration: null, isTaken: false };
       nearby.set(one.match_key, [...(nearby.get(one.match_key) ?? []), fresh]);
     }
-    return { is: 'new', session_id: session.id, counted: session.counted === 1, recording_id, track };
-  });
+  }
   await insertWholeListens(trx, sessions);
   await hideWhole(
     trx,
@@ -188,8 +200,10 @@ async function write(
     user_id,
     sessions.map((session) => session.local_day),
   );
-  return recorded;
+  return looked.map((_one, i) => recorded.get(i)!);
 }
+
+const musicOf = ({ recording_id, track }: Looked) => ({ recording_id, track });
 
 /** What the person has heard of this music around these times, by match key and by track. */
 async function knownNear(
