@@ -3,7 +3,7 @@ import { postgresDialect, sqliteDialect } from './dialect.ts';
 import { openSqlite } from './sqlite-open.ts';
 import { startSqliteWriter } from './sqlite-writer.ts';
 import type { SqlDialect } from './dialect.ts';
-import type { UnitOutcome, UnitStatement } from './unit.ts';
+import type { Unit, UnitOutcome } from './unit.ts';
 import type { DatabaseConnection, Dialect, QueryResult, Transaction } from 'kysely';
 
 /** A database of ours, whichever it is. */
@@ -15,9 +15,10 @@ export interface Database<S> {
   /**
    * One unit of work whose statements are all known beforehand: whole or not at all, durable when this resolves. It costs a
    * fraction of `write`, which asks and waits for each statement.
+   * @param after what must be settled before; on SQLite units are taken in the order they came anyway
    * @returns false when a `mustChange` statement changed nothing; then nothing of the unit stays
    */
-  writeUnit(statements: readonly UnitStatement[]): Promise<UnitOutcome>;
+  writeUnit(unit: Unit, after?: Promise<unknown>): Promise<UnitOutcome>;
   dialect: SqlDialect;
   close(): Promise<void>;
 }
@@ -62,7 +63,7 @@ export function openSqliteDatabase<S>(file: string): Database<S> {
   return {
     db,
     write: (fn) => writer.write(fn),
-    writeUnit: (statements) => writer.writeUnit(statements),
+    writeUnit: (unit) => writer.writeUnit(unit),
     dialect: sqliteDialect,
     async close() {
       await writer.close();
@@ -76,7 +77,7 @@ export function wrapPostgres<S>(db: Kysely<S>): Database<S> {
   return {
     db,
     write: (fn) => db.transaction().execute(fn),
-    writeUnit: (statements) => writeUnit(db, statements),
+    writeUnit: (unit, after) => writeUnit(db, unit, after),
     dialect: postgresDialect,
     close: () => db.destroy(),
   };
@@ -86,7 +87,10 @@ export function wrapPostgres<S>(db: Kysely<S>): Database<S> {
 class UndoneError extends Error {}
 
 /** One transaction a unit; PostgreSQL groups the commits of those that run at once by itself. */
-async function writeUnit<S>(db: Kysely<S>, statements: readonly UnitStatement[]): Promise<UnitOutcome> {
+async function writeUnit<S>(db: Kysely<S>, unit: Unit, after: Promise<unknown> | undefined): Promise<UnitOutcome> {
+  // Whether it came about is for whoever handed that in; this one is refused if it builds on what is not there.
+  await after?.catch(() => undefined);
+  const statements = typeof unit === 'function' ? unit() : unit;
   const [only] = statements;
   if (only !== undefined && statements.length === 1) {
     const { numAffectedRows = 0n } = await db.executeQuery(CompiledQuery.raw(only.sql, [...only.parameters]));

@@ -1,7 +1,8 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
-import type { UnitOutcome, UnitStatement } from './unit.ts';
+import type { Unit, UnitOutcome, UnitStatement } from './unit.ts';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
 
 /** A group is committed when nobody waits, or it holds this many transactions, or it is this old. */
@@ -18,6 +19,7 @@ interface Group {
 type StepAnswer = { rows: unknown[]; changes: number };
 
 interface PendingUnit {
+  unit: Unit;
   statements: readonly UnitStatement[];
   resolve(outcome: UnitOutcome): void;
   reject(error: Error): void;
@@ -28,7 +30,7 @@ export interface SqliteWriter<S> {
   /** Runs `fn` in a transaction; resolves once the group it went into is on disk, rejects if that failed. */
   write<T>(fn: (trx: Transaction<S>) => Promise<T>): Promise<T>;
   /** One unit of work in one message; those that come while others are on their way to the disk go together. */
-  writeUnit(statements: readonly UnitStatement[]): Promise<UnitOutcome>;
+  writeUnit(unit: Unit): Promise<UnitOutcome>;
   close(): Promise<void>;
 }
 
@@ -158,12 +160,15 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
     areUnitsOnTheirWay = true;
     try {
       while (units.length > 0) {
+        // What has arrived by now is handled first, and goes with it: a message to the worker costs as much as ten units.
+        await turnOfTheLoop();
         // Its own turn: in the middle of a transaction it would be undone with it.
         await driver.acquireConnection();
         commitGroup();
-        const sending = units;
+        const waitingUnits = units;
         units = [];
-        const answer = tell(toStep(sending));
+        const sending = waitingUnits.filter(isKnown);
+        const answer = tell(toStep(sending.map((unit) => unit.statements)));
         await driver.releaseConnection(connection);
         await settle(sending, answer);
       }
@@ -207,9 +212,9 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
       await (joined as Group | null)?.done;
       return result;
     },
-    writeUnit(statements) {
+    writeUnit(unit) {
       return new Promise((resolve, reject) => {
-        units.push({ statements, resolve, reject });
+        units.push({ unit, statements: typeof unit === 'function' ? [] : unit, resolve, reject });
         if (!areUnitsOnTheirWay) void sendUnits();
       });
     },
@@ -225,18 +230,33 @@ function toError({ message, code }: { message: string; code: string }): Error {
   return Object.assign(new Error(message), { code });
 }
 
+/** Asks a unit for its statements, now that its turn has come; one that cannot say is refused, and holds up no other. */
+function isKnown(pending: PendingUnit): boolean {
+  const { unit } = pending;
+  if (typeof unit !== 'function') return true;
+  try {
+    pending.statements = unit();
+    return true;
+  } catch (error) {
+    pending.reject(error instanceof Error ? error : new Error(String(error)));
+    return false;
+  }
+}
+
 /** Each text of SQL once, however many units use it: taking it over to the worker costs more than running it. */
-function toStep(pending: readonly PendingUnit[]): WriterStep {
+function toStep(pending: readonly (readonly UnitStatement[])[]): WriterStep {
   const numbers = new Map<string, number>();
   let hasBytes = false;
-  const units = pending.map(({ statements }) =>
-    statements.flatMap(({ sql, parameters, mustChange = false }) => {
+  const units = pending.map((statements) => {
+    const steps: (number | readonly unknown[] | boolean)[] = [];
+    for (const { sql, parameters, mustChange = false } of statements) {
       const number = numbers.get(sql) ?? numbers.size;
       numbers.set(sql, number);
       hasBytes ||= parameters.some((parameter) => typeof parameter === 'object' && parameter !== null);
-      return [number, parameters, mustChange] as const;
-    }),
-  );
+      steps.push(number, parameters, mustChange);
+    }
+    return steps;
+  });
   const group: WriterGroup = { sqls: [...numbers.keys()], units };
   return { op: 'units', group: hasBytes ? group : JSON.stringify(group) };
 }

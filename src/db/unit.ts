@@ -8,6 +8,12 @@ export interface UnitStatement {
   mustChange?: boolean;
 }
 
+/**
+ * The statements of a unit, or what makes them: that is asked when the unit's turn has come, never at once, so that it can hold
+ * what has happened since it was handed in.
+ */
+export type Unit = readonly UnitStatement[] | (() => readonly UnitStatement[]);
+
 /** What became of a unit: taken, or not because a `mustChange` statement changed nothing. */
 export type UnitOutcome = boolean;
 

@@ -1,7 +1,7 @@
 import type { Role } from '#contract/accounts.ts';
 import type { Scope } from '#contract/security.ts';
 import type { SqlDialect } from '#db/dialect.ts';
-import type { UnitStatement } from '#db/unit.ts';
+import type { Unit } from '#db/unit.ts';
 import type { Schema } from './database.ts';
 import type { DomainEvent, EventBus } from './events.ts';
 import type { Playbacks } from './listens/playbacks.ts';
@@ -13,8 +13,11 @@ export interface Ctx {
   /** Reads only; writes go through `inTransaction`. */
   db: Kysely<Schema>;
   write<T>(fn: (trx: Transaction<Schema>) => Promise<T>): Promise<T>;
-  /** One unit of work whose statements are all known beforehand; false when a `mustChange` one changed nothing. */
-  writeUnit(statements: readonly UnitStatement[]): Promise<boolean>;
+  /**
+   * One unit of work whose statements are all known when its turn comes, which is not before `after` is settled; false when a
+   * `mustChange` one changed nothing.
+   */
+  writeUnit(unit: Unit, after?: Promise<unknown>): Promise<boolean>;
   dialect: SqlDialect;
   clock: Clock;
   ids: Ids;

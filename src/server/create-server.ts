@@ -136,7 +136,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),
-    writeUnit: (statements) => database.writeUnit(statements),
+    writeUnit: (unit, after) => database.writeUnit(unit, after),
     dialect: database.dialect,
     clock: options.clock ?? systemClock,
     ids: options.ids ?? newIds,

@@ -9,7 +9,7 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown, where
   const parsed = schema.safeParse(value);
   if (parsed.success) {
     // No text of ours holds a NUL, and PostgreSQL takes none.
-    if (!JSON.stringify(parsed.data)?.includes('\\u0000')) return parsed.data;
+    if (!holdsNul(parsed.data)) return parsed.data;
     const errors = [{ path: where, message: 'must not hold a NUL character' }];
     throw new DomainError('invalid', 'Text must not hold a NUL character.', { errors });
   }
@@ -25,4 +25,13 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown, where
       errors,
     },
   );
+}
+
+/** Whether a text in it, or a name, holds a NUL. */
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsNul);
+  for (const name in value) if (name.includes('\0') || holdsNul((value as Record<string, unknown>)[name])) return true;
+  return false;
 }

@@ -45,6 +45,32 @@ describe.each(DIALECTS)('writing on $name', (dialect) => {
     expect(await hashes()).toEqual(['a', 'b']);
   });
 
+  test('[DB3] a unit is asked for its statements when its turn has come, and holds what has happened until then', async () => {
+    let hash = 'early';
+    const add = (value: string) => {
+      const { sql: text, parameters } = database.db
+        .insertInto('one_time_links')
+        .values({ hash: value, purpose: 'setup', created_at: 1, expires_at: 2 })
+        .compile();
+      return { sql: text, parameters };
+    };
+    const first = database.writeUnit([add('first')]);
+    let isFirstThere = false;
+    const late = database.writeUnit(
+      () => [add(hash)],
+      first.then(() => (isFirstThere = true)),
+    );
+    hash = 'late';
+    const failing = database.writeUnit(() => {
+      throw new Error('it cannot say');
+    });
+    const other = database.writeUnit(() => [add('other')], failing);
+    await expect(failing).rejects.toThrow('it cannot say');
+    expect(await Promise.all([first, late, other])).toEqual([true, true, true]);
+    expect(isFirstThere).toBe(true);
+    expect(await hashes()).toEqual(['first', 'late', 'other']);
+  });
+
   test('[DB3] what happened is told after the commit, and not at all after a rollback', async () => {
     const ctx = testCtx(database);
     const event = { name: 'profile.changed', payload: { user_id: 'x' } } as const;

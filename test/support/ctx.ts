@@ -23,7 +23,7 @@ export function testCtx(database: TestDatabase, files?: Partial<Ctx['files']>): 
   return {
     db: database.db,
     write: (fn) => database.write(fn),
-    writeUnit: (statements) => database.writeUnit(statements),
+    writeUnit: (unit, after) => database.writeUnit(unit, after),
     dialect: database.dialect,
     clock: {
       nowMs: () => nowMs,

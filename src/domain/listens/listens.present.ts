@@ -1,7 +1,8 @@
+import { readReports } from './listens.rules.ts';
 import type { HistoryItem } from '#contract/listens.ts';
 import type { HeardText } from '#contract/stats.ts';
 import type { Track } from '#contract/library.ts';
-import type { Playback, Span } from './listens.rules.ts';
+import type { Heard, Playback, Span } from './listens.rules.ts';
 import type { ListeningSessionsTable, RecordingsTable } from './listens.table.ts';
 import type { Selectable } from 'kysely';
 import type { z } from 'zod';
@@ -17,8 +18,8 @@ export function wallOf(row: Pick<Row, 'wall_json'>): Span[] {
   return JSON.parse(row.wall_json) as Span[];
 }
 
-/** The row as the rules see it. */
-export function playbackOf(row: Row): Playback {
+/** What the reports of a session have come to. */
+export function heardOf(row: Row): Heard {
   return {
     last_seq: row.last_seq,
     position_ms: row.position_ms,
@@ -26,8 +27,14 @@ export function playbackOf(row: Row): Playback {
     state: row.state,
     rate: row.rate,
     spans: spansOf(row),
-    played_ms: row.duration_played * 1000,
+    wall: wallOf(row),
+    played_ms: Math.round(row.duration_played * 1000),
   };
+}
+
+/** The row as the rules see it. */
+export function playbackOf(row: Row, durationMs: number | null): Playback {
+  return readReports(row.reports_json, heardOf(row), durationMs);
 }
 
 /** What was heard, in words: the track's as it is now, else as it was named. */

@@ -1,13 +1,14 @@
 import { notFound } from '../errors.ts';
-import { isCompleted, judgeListen } from './listens.rules.ts';
 import { heardThings } from './history.queries.ts';
+import { coveredMs, explain, judgeListen, toMs } from './listens.rules.ts';
 import { findSession } from './listens.repository.ts';
-import { heardText, spansOf, wallOf } from './listens.present.ts';
+import { heardOf, heardText } from './listens.present.ts';
 import type { getListenSession } from '#contract/listens.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Track } from '#contract/library.ts';
 import type { HeardText } from '#contract/stats.ts';
 import type { Actor, Ctx } from '../context.ts';
+import type { Judgement } from './listens.rules.ts';
 
 /** Whether anybody else may ever see a session, as far as the session itself has a say in it. */
 export async function isShownSession(db: Ctx['db'], session_id: string): Promise<boolean> {
@@ -48,9 +49,14 @@ export async function explainSession(
 ): Promise<Reply<typeof getListenSession>> {
   const row = await findSession(ctx.db, actor.user_id, session_id);
   if (row === undefined) throw notFound('listening session');
-  const spans = spansOf(row);
-  const durationMs = row.track_duration === null ? null : row.track_duration * 1000;
+  const heard = heardOf(row);
+  const durationMs = toMs(row.track_duration);
   const [track, recording] = (await heardThings(ctx, [row]))(row);
+  // What came whole, from another program, was judged by it.
+  const judgement: Judgement =
+    row.external_key === null
+      ? judgeListen(heard.spans, durationMs)
+      : { counted: row.counted === 1, reason: 'as_reported', covered_ms: coveredMs(heard.spans), needed_ms: null };
   return {
     session_id: row.id,
     track_id: row.track_id,
@@ -58,10 +64,11 @@ export async function explainSession(
     text: heardText(track, recording),
     started_at: row.started_at,
     skipped: row.skipped === 1,
-    heard_at: wallOf(row).map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
-    spans: spans.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
+    heard_at: heard.wall.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
+    spans: heard.spans.map(([from_ms, to_ms]) => ({ from_ms, to_ms })),
     duration_played: row.duration_played,
-    completed: isCompleted(spans, durationMs),
-    ...judgeListen(spans, durationMs),
+    completed: row.completed === 1,
+    ...judgement,
+    why: explain(judgement, heard, row.started_at * 1000),
   };
 }

@@ -36,27 +36,33 @@ export function findByClientSession(
   return selectSession(db, user_id).where('client_session_id', '=', client_session_id).executeTakeFirst();
 }
 
-/** What a report changes of its session; it is refused when the session is not where `builds_on_seq` left it. */
+/** What reports change of their session; it is refused when the session is not where `builds_on_revision` left it. */
 type Progress = Pick<
-  ListeningSessionsTable,
+  Selectable<ListeningSessionsTable>,
   | 'id'
   | 'user_id'
   | 'last_seq'
+  | 'revision'
   | 'position_ms'
   | 'reported_at_ms'
   | 'state'
   | 'rate'
   | 'spans_json'
+  | 'wall_json'
+  | 'reports_json'
   | 'duration_played'
   | 'completed'
+  | 'skipped'
   | 'ended_at'
-> & { builds_on_seq: number };
+> & { builds_on_revision: number };
+
+type Verdict = Pick<ListeningSessionsTable, 'id' | 'user_id' | 'counted'>;
 
 const statements = new WeakMap<
   Kysely<Schema>,
   {
     progress: (input: Progress) => UnitStatement;
-    count: (input: Pick<ListeningSessionsTable, 'id' | 'user_id'>) => UnitStatement;
+    count: (input: Verdict) => UnitStatement;
     insert: (input: NewSession) => UnitStatement;
   }
 >();
@@ -72,25 +78,29 @@ function statementsOf(db: Kysely<Schema>) {
           .updateTable('listening_sessions')
           .set({
             last_seq: at.last_seq,
+            revision: at.revision,
             position_ms: at.position_ms,
             reported_at_ms: at.reported_at_ms,
             state: at.state,
             rate: at.rate,
             spans_json: at.spans_json,
+            wall_json: at.wall_json,
+            reports_json: at.reports_json,
             duration_played: at.duration_played,
             completed: at.completed,
+            skipped: at.skipped,
             ended_at: at.ended_at,
           })
           .where('id', '=', at.id)
           .where('user_id', '=', at.user_id)
-          .where('last_seq', '=', at.builds_on_seq),
+          .where('revision', '=', at.builds_on_revision),
       { mustChange: true },
     ),
     // Apart, because `counted` is in an index: naming it in every report would have the index written every time.
-    count: statementOf<Pick<ListeningSessionsTable, 'id' | 'user_id'>>((at) =>
+    count: statementOf<Verdict>((at) =>
       db
         .updateTable('listening_sessions')
-        .set({ counted: 1 })
+        .set({ counted: at.counted })
         .where('id', '=', at.id)
         .where('user_id', '=', at.user_id),
     ),
@@ -136,12 +146,9 @@ export function progressStatement(db: Kysely<Schema>, progress: Progress): UnitS
   return statementsOf(db).progress(progress);
 }
 
-/** Makes a session a listen. */
-export function countStatement(
-  db: Kysely<Schema>,
-  session: Pick<ListeningSessionsTable, 'id' | 'user_id'>,
-): UnitStatement {
-  return statementsOf(db).count(session);
+/** Makes a session a listen, or no longer one. */
+export function countStatement(db: Kysely<Schema>, verdict: Verdict): UnitStatement {
+  return statementsOf(db).count(verdict);
 }
 
 /** Opens a session, unless the same client session is there already. */

@@ -11,15 +11,21 @@ export interface LivePlayback {
   track_id: string;
   /** Seconds; null when unknown. */
   track_duration: number | null;
+  /** The day it belongs to by its listener's calendar. */
+  local_day: number;
   counted: boolean;
   playback: Playback;
+  /** Of the last write that was made for it. */
+  revision: number;
+  /** A write whose turn has not come, so that further reports go with it; whether it was taken. */
+  waiting: Promise<boolean> | null;
   /** The last write of it; when that fails, what is remembered is ahead of the disk and is forgotten. */
   stored: Promise<unknown>;
 }
 
 /**
  * The sessions under way in this process, so that a report costs one statement and no question. The database has the last
- * word: every write says which `seq` it builds on, and is refused when another process has moved the session on.
+ * word: every write says which revision it builds on, and is refused when another process has moved the session on.
  */
 export interface Playbacks {
   /** By our id or by the client's own. */
@@ -30,33 +36,36 @@ export interface Playbacks {
   forgetPerson(user_id: string): void;
 }
 
-const keyOf = (user_id: string, session_id: string): string => `${user_id} ${session_id}`;
+const keyOf = (user_id: string, client_session_id: string): string => `${user_id} ${client_session_id}`;
 
 export function createPlaybacks(): Playbacks {
-  const kept = new Map<string, LivePlayback>();
+  const byId = new Map<string, LivePlayback>();
+  /** Two people's clients may have had the same idea. */
+  const byClient = new Map<string, LivePlayback>();
 
   function forget(live: LivePlayback): void {
-    for (const name of [live.session_id, live.client_session_id]) {
-      if (name === null) continue;
-      const key = keyOf(live.user_id, name);
-      if (kept.get(key) === live) kept.delete(key);
-    }
+    if (byId.get(live.session_id) === live) byId.delete(live.session_id);
+    if (live.client_session_id === null) return;
+    const key = keyOf(live.user_id, live.client_session_id);
+    if (byClient.get(key) === live) byClient.delete(key);
   }
 
   return {
-    find: (user_id, session_id) => kept.get(keyOf(user_id, session_id)),
+    find(user_id, session_id) {
+      const live = byId.get(session_id);
+      return live?.user_id === user_id ? live : byClient.get(keyOf(user_id, session_id));
+    },
     keep(live) {
-      if (kept.size >= KEPT) {
-        const oldest = kept.values().next();
+      if (byId.size >= KEPT) {
+        const oldest = byId.values().next();
         if (!oldest.done) forget(oldest.value);
       }
-      for (const name of [live.session_id, live.client_session_id]) {
-        if (name !== null) kept.set(keyOf(live.user_id, name), live);
-      }
+      byId.set(live.session_id, live);
+      if (live.client_session_id !== null) byClient.set(keyOf(live.user_id, live.client_session_id), live);
     },
     forget,
     forgetPerson(user_id) {
-      for (const live of kept.values()) if (live.user_id === user_id) forget(live);
+      for (const live of byId.values()) if (live.user_id === user_id) forget(live);
     },
   };
 }

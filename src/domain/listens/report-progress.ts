@@ -12,7 +12,13 @@ import type { z } from 'zod';
  * @throws DomainError not_found (also for somebody else's session), unprocessable
  */
 export async function reportProgress(ctx: Ctx, actor: Actor, input: z.output<typeof ReportProgress>): Promise<Taken> {
-  return (await prepareReport(ctx, actor, input, input.state, input.rate))();
+  const { state, rate } = input;
+  const live = ctx.playbacks.find(actor.user_id, input.session_id);
+  // As nearly always: nothing has to be looked up.
+  if (live !== undefined && actor.role !== 'guest') {
+    return takeReport(ctx, actor, live, toReport(ctx, input, state, rate));
+  }
+  return (await prepareReport(ctx, actor, input, state, rate))();
 }
 
 /**
@@ -35,13 +41,20 @@ export async function prepareReport(
   state: Report['state'],
   rate: number,
 ): Promise<() => Promise<Taken>> {
-  const occurred_at_ms = toServerTime(ctx.clock.nowMs(), input);
-  if (occurred_at_ms === null) throw new DomainError('unprocessable', 'That report lies in the future.');
-  const { session_id, seq, position_ms } = input;
+  const report = toReport(ctx, input, state, rate);
+  const { session_id, seq } = input;
   // A guest's reports are accepted, shown to nobody and not stored (contract §2).
   if (actor.role === 'guest') {
     return async () => ({ session_id, seq, duration_played: 0, completed: false, counted: false });
   }
   const live = ctx.playbacks.find(actor.user_id, session_id) ?? (await openPlayback(ctx, actor.user_id, session_id));
-  return () => takeReport(ctx, actor, live, { seq, position_ms, state, rate, occurred_at_ms });
+  return () => takeReport(ctx, actor, live, report);
+}
+
+/** @throws DomainError unprocessable */
+function toReport(ctx: Ctx, input: z.output<typeof CompleteListen>, state: Report['state'], rate: number): Report {
+  const occurred_at_ms = toServerTime(ctx.clock.nowMs(), input);
+  if (occurred_at_ms === null) throw new DomainError('unprocessable', 'That report lies in the future.');
+  const { seq, position_ms } = input;
+  return { seq, position_ms, state, rate, occurred_at_ms, is_dated: input.occurred_at_ms !== undefined };
 }

@@ -6,7 +6,7 @@ import { zoneOf } from './listener-zone.ts';
 import { localTime } from './local-time.rules.ts';
 import { hideBegunStatement } from './private-session.ts';
 import { staleDayStatement } from './stale-days.ts';
-import { toServerTime } from './listens.rules.ts';
+import { begin as beginPlayback, toServerTime } from './listens.rules.ts';
 import { findByClientSession, insertStatement } from './listens.repository.ts';
 import type { ListenSession, StartListen } from '#contract/listens.ts';
 import type { Actor, Ctx } from '../context.ts';
@@ -111,16 +111,11 @@ async function begin(
     user_id,
     track_id: track.id,
     track_duration: track.duration,
+    local_day: local.local_day,
     counted: false,
-    playback: {
-      last_seq: -1,
-      position_ms: input.position_ms,
-      reported_at_ms: atMs,
-      state: 'playing',
-      rate: 1,
-      spans: [],
-      played_ms: 0,
-    },
+    playback: beginPlayback(input.position_ms, atMs),
+    revision: 0,
+    waiting: null,
     stored: stored.then((isStored) => {
       if (!isStored) throw new Error('not stored');
     }),

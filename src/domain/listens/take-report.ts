@@ -1,14 +1,15 @@
 import { DomainError, notFound } from '../errors.ts';
-import { listenNewsStatements } from '../feed/listen-news.ts';
+import { listenNewsStatements, noNewsStatement } from '../feed/listen-news.ts';
 import { toStorageError } from '../unit-of-work.ts';
-import { advance, isCompleted, judgeListen } from './listens.rules.ts';
+import { isCompleted, isSkip, judgeListen, take, toMs, writeReports, writeSpans } from './listens.rules.ts';
 import { playbackOf } from './listens.present.ts';
 import { hideCountedStatement } from './private-session.ts';
 import { countStatement, findSession, progressStatement } from './listens.repository.ts';
-import type { UnitStatement } from '#db/unit.ts';
+import { staleDayStatement } from './stale-days.ts';
 import type { ListenProgress } from '#contract/listens.ts';
+import type { UnitStatement } from '#db/unit.ts';
 import type { Actor, Ctx } from '../context.ts';
-import type { Report } from './listens.rules.ts';
+import type { Heard, Playback, Report } from './listens.rules.ts';
 import type { LivePlayback } from './playbacks.ts';
 import type { z } from 'zod';
 
@@ -16,6 +17,8 @@ export type Taken = z.input<typeof ListenProgress>;
 
 /** More than this many others at one session at once is no accident. */
 const TRIES = 10;
+/** A session whose last report is this old may be taken to be over; half of what stale days allow it. */
+const UNDER_WAY_MS = 12 * 3_600_000;
 
 /** The session a report names, remembered or read. @throws DomainError not_found, also for somebody else's */
 export async function openPlayback(ctx: Ctx, user_id: string, session_id: string): Promise<LivePlayback> {
@@ -40,8 +43,11 @@ export async function findPlayback(ctx: Ctx, user_id: string, session_id: string
     user_id,
     track_id: row.track_id,
     track_duration: row.track_duration,
+    local_day: row.local_day,
     counted: row.counted === 1,
-    playback: playbackOf(row),
+    playback: playbackOf(row, toMs(row.track_duration)),
+    revision: row.revision,
+    waiting: null,
     stored: Promise.resolve(),
   };
   ctx.playbacks.keep(live);
@@ -54,105 +60,144 @@ export async function findPlayback(ctx: Ctx, user_id: string, session_id: string
  * @throws DomainError unavailable, disk_full; then nothing of it stays
  */
 export async function takeReport(ctx: Ctx, actor: Actor, opened: LivePlayback, report: Report): Promise<Taken> {
-  for (let live = opened, tries = 1; ; tries++) {
+  for (let live = opened, tries = 1; tries <= TRIES; tries++) {
     const before = live.playback;
-    const durationMs = live.track_duration === null ? null : live.track_duration * 1000;
-    const after = advance(before, report, durationMs);
     const wasCounted = live.counted;
-    const taken: Taken = {
-      session_id: live.session_id,
-      seq: after.last_seq,
-      duration_played: after.played_ms / 1000,
-      completed: isCompleted(after.spans, durationMs),
-      counted: wasCounted,
-    };
+    const durationMs = toMs(live.track_duration);
+    const after = take(before, report, durationMs);
     if (after === before) {
+      const taken = answerOf(live, durationMs);
       try {
         await live.stored;
         return taken;
       } catch {
         // What this repeats was not stored after all: it is taken anew, from what is on disk.
-        if (tries >= TRIES) throw busy();
       }
     } else {
-      taken.counted = judgeListen(after.spans, durationMs).counted;
       live.playback = after;
-      live.counted = taken.counted;
-      if (await store(ctx, live, before.last_seq, wasCounted, taken)) {
-        await tell(ctx, actor, live, after, wasCounted, taken);
-        if (after.state === 'stopped') ctx.playbacks.forget(live);
-        return taken;
-      }
-      if (tries >= TRIES) throw busy();
+      // Only a late report can make less of what was heard; a track that is measured anew does not.
+      live.counted = (wasCounted && !isLate(before, after)) || judgeListen(after.heard.spans, durationMs).counted;
+      const taken = answerOf(live, durationMs);
+      live.waiting ??= write(ctx, actor, live, { playback: before, counted: wasCounted });
+      if (await live.waiting) return taken;
     }
     // By the client's own name, if it has one: ours was never stored if another start came first.
     live = await openPlayback(ctx, actor.user_id, live.client_session_id ?? live.session_id);
   }
-}
-
-const busy = () =>
-  new DomainError('unavailable', 'This session is being reported from too many places at once. Try again.', {
+  throw new DomainError('unavailable', 'This session is being reported from too many places at once. Try again.', {
     retryAfter: 1,
   });
+}
 
-/** @returns false when another process has moved the session on, or what this builds on was not stored */
-async function store(
+const isLate = (before: Playback, after: Playback): boolean => after.heard.last_seq <= before.heard.last_seq;
+
+function answerOf({ session_id, counted, playback: { heard } }: LivePlayback, durationMs: number | null): Taken {
+  return {
+    session_id,
+    seq: heard.last_seq,
+    duration_played: heard.played_ms / 1000,
+    completed: isCompleted(heard.spans, durationMs),
+    counted,
+  };
+}
+
+/**
+ * Writes the session as it is when the write's turn comes: all that was reported of it until then.
+ * @returns false when another process has moved the session on, or what this builds on was not stored
+ * @throws DomainError unavailable, disk_full
+ */
+async function write(
   ctx: Ctx,
+  actor: Actor,
   live: LivePlayback,
-  builds_on_seq: number,
-  wasCounted: boolean,
-  taken: Taken,
+  before: Pick<LivePlayback, 'playback' | 'counted'>,
 ): Promise<boolean> {
-  const { playback } = live;
-  const stored = ctx.writeUnit([
-    progressStatement(ctx.db, {
-      id: live.session_id,
-      user_id: live.user_id,
-      builds_on_seq,
-      last_seq: playback.last_seq,
-      position_ms: playback.position_ms,
-      reported_at_ms: playback.reported_at_ms,
-      state: playback.state,
-      rate: playback.rate,
-      spans_json: JSON.stringify(playback.spans),
-      duration_played: taken.duration_played,
-      completed: taken.completed ? 1 : 0,
-      ended_at: playback.state === 'stopped' ? Math.floor(playback.reported_at_ms / 1000) : null,
-    }),
-    ...(taken.counted && !wasCounted ? countingStatements(ctx, live) : []),
-  ]);
+  let { heard } = live.playback;
+  let { counted } = live;
+  const stored = ctx.writeUnit(() => {
+    live.waiting = null;
+    ({ heard } = live.playback);
+    ({ counted } = live);
+    return statementsOf(ctx, live, before);
+  }, live.stored);
   live.stored = stored.then((isStored) => {
     if (!isStored) throw new Error('not stored');
   });
   // Whoever repeats this report looks at it; nobody may.
   live.stored.catch(() => undefined);
   try {
-    const isStored = await stored;
-    if (!isStored) ctx.playbacks.forget(live);
-    return isStored;
+    if (!(await stored)) {
+      ctx.playbacks.forget(live);
+      return false;
+    }
   } catch (error) {
     ctx.playbacks.forget(live);
     throw toStorageError(ctx, error);
   }
+  // A late report says nothing of now, unless it says that it had ended.
+  if (heard.last_seq !== before.playback.heard.last_seq) await tellProgress(ctx, actor, live, heard);
+  if (counted && !before.counted) {
+    const { user_id, session_id, track_id } = live;
+    await ctx.events.publish({ name: 'listen.recorded', payload: { user_id, session_id, track_id } });
+  }
+  if (heard.state === 'stopped' && live.waiting === null) ctx.playbacks.forget(live);
+  return true;
 }
 
-/** What makes a session a listen, and tells of it. */
-function countingStatements(ctx: Ctx, { session_id, user_id, playback }: LivePlayback): UnitStatement[] {
+/** What makes a session a listen, and tells of it; or makes it none again, when a late report says that it was not heard. */
+function countingStatements(ctx: Ctx, { session_id, user_id, counted, playback }: LivePlayback): UnitStatement[] {
+  const count = countStatement(ctx.db, { id: session_id, user_id, counted: counted ? 1 : 0 });
+  if (!counted) return [count, noNewsStatement(ctx.db, session_id)];
   return [
-    countStatement(ctx.db, { id: session_id, user_id }),
-    hideCountedStatement(ctx.db, { id: session_id, user_id, to_ms: playback.reported_at_ms }),
+    count,
+    hideCountedStatement(ctx.db, { id: session_id, user_id, to_ms: playback.heard.reported_at_ms }),
     ...listenNewsStatements(ctx, { session_id, user_id }),
   ];
 }
 
-async function tell(
+/** All that changes with a session's reports, in one unit. */
+function statementsOf(
   ctx: Ctx,
-  actor: Actor,
   live: LivePlayback,
-  after: LivePlayback['playback'],
-  wasCounted: boolean,
-  taken: Taken,
-): Promise<void> {
+  before: Pick<LivePlayback, 'playback' | 'counted'>,
+): readonly UnitStatement[] {
+  const { session_id: id, user_id, local_day, counted, playback } = live;
+  const { heard } = playback;
+  const durationMs = toMs(live.track_duration);
+  const builds_on_revision = live.revision;
+  live.revision += 1;
+  const statements = [
+    progressStatement(ctx.db, {
+      id,
+      user_id,
+      builds_on_revision,
+      revision: live.revision,
+      last_seq: heard.last_seq,
+      position_ms: heard.position_ms,
+      reported_at_ms: heard.reported_at_ms,
+      state: heard.state,
+      rate: heard.rate,
+      spans_json: writeSpans(heard.spans),
+      wall_json: writeSpans(heard.wall),
+      reports_json: writeReports(playback),
+      duration_played: heard.played_ms / 1000,
+      completed: isCompleted(heard.spans, durationMs) ? 1 : 0,
+      skipped: isSkip(heard, counted, durationMs) ? 1 : 0,
+      ended_at: heard.state === 'stopped' ? Math.floor(heard.reported_at_ms / 1000) : null,
+    }),
+  ];
+  if (maybeSettled(ctx, before.playback.heard)) statements.push(staleDayStatement(ctx.db, { user_id, local_day }));
+  // Last, because the feed's clock stays locked from here to the commit.
+  if (counted !== before.counted) statements.push(...countingStatements(ctx, live));
+  return statements;
+}
+
+/** [LP20] Its day's sums may have been made for good: a day stays stale while a session of it is under way. */
+function maybeSettled(ctx: Ctx, { state, reported_at_ms }: Heard): boolean {
+  return state === 'stopped' || ctx.clock.nowMs() - reported_at_ms > UNDER_WAY_MS;
+}
+
+async function tellProgress(ctx: Ctx, actor: Actor, live: LivePlayback, heard: Heard): Promise<void> {
   await ctx.events.publish({
     name: 'listen.progressed',
     payload: {
@@ -161,16 +206,10 @@ async function tell(
       session_id: live.session_id,
       track_id: live.track_id,
       track_duration: live.track_duration,
-      position_ms: after.position_ms,
-      at_ms: after.reported_at_ms,
-      rate: after.rate,
-      state: after.state,
+      position_ms: heard.position_ms,
+      at_ms: heard.reported_at_ms,
+      rate: heard.rate,
+      state: heard.state,
     },
   });
-  if (taken.counted && !wasCounted) {
-    await ctx.events.publish({
-      name: 'listen.recorded',
-      payload: { user_id: live.user_id, session_id: live.session_id, track_id: live.track_id },
-    });
-  }
 }

@@ -41,7 +41,7 @@ export async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>)
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),
-    writeUnit: (statements) => database.writeUnit(statements),
+    writeUnit: (unit, after) => database.writeUnit(unit, after),
     dialect: database.dialect,
     clock: { nowMs: () => Date.now() },
     ids: newIds,

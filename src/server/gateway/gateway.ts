@@ -13,6 +13,7 @@ import { newIds } from '../ids.ts';
 import { WEBSOCKET } from '../limits/websocket.ts';
 import { parseInput } from '../parse.ts';
 import { isOwnRequest, requireNoTokenInAddress } from '../identity/origins.ts';
+import { gatherWrites } from './gather-writes.ts';
 import { frameOf, sendLatest } from './latest-value.ts';
 import { registerEvents, takeAck } from './on-request.ts';
 import { feedEvents } from './handlers/feed.ts';
@@ -51,6 +52,7 @@ const Handshake = z.object({
   device_name: line(60).optional(),
 });
 
+const EVENTS: ReadonlySet<string> = new Set(REQUESTS.map((request) => request.name));
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const SOCKETS_PER_USER = 10;
 /** Rooms that follow from rights and change with them. */
@@ -157,7 +159,7 @@ export function createGateway(): Gateway {
     };
     socket.on('error', (error: Error) => ctx.log.debug('gateway socket error', { kind: error.name }));
     socket.use(([name, ...args], next) => {
-      if (REQUESTS.some((request) => request.name === name)) next();
+      if (EVENTS.has(String(name))) next();
       else {
         const ack = takeAck(args);
         const error = new DomainError('malformed', 'There is no such event.');
@@ -262,7 +264,10 @@ export function createGateway(): Gateway {
     start(parts) {
       started = parts;
       const { ctx, identity, connections, audiences, presence, feed, packets } = parts;
-      engine.on('connection', (line) => packets.watch(line));
+      engine.on('connection', (line) => {
+        packets.watch(line);
+        gatherWrites(line);
+      });
       const seats = new Map<string, PresenceSeat>();
       const handlers = [
         ...listenEvents,

@@ -36,7 +36,12 @@ export function registerEvents(
   handlers: readonly EventHandler[],
   answerAfterMs: () => number,
 ): () => Promise<void> {
-  const underWay = new Set<Promise<void>>();
+  let underWay = 0;
+  const idle: (() => void)[] = [];
+  function settled(): void {
+    underWay -= 1;
+    if (underWay === 0) for (const tell of idle.splice(0)) tell();
+  }
   function paced(ack: (answer: Ack<unknown>) => void): (answer: Ack<unknown>) => void {
     return (answer) => {
       const waitMs = answerAfterMs();
@@ -48,12 +53,17 @@ export function registerEvents(
   for (const { request, run } of handlers) {
     socket.on(request.name, (...args: unknown[]) => {
       const ack = paced(takeAck(args));
-      const work = answer(args).then(
-        (data) => ack({ ok: true, data: data ?? {} }),
-        (error: unknown) => ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem }),
+      underWay += 1;
+      answer(args).then(
+        (data) => {
+          ack({ ok: true, data: data ?? {} });
+          settled();
+        },
+        (error: unknown) => {
+          ack({ ok: false, problem: problemOf(ctx, error, newIds.id()).problem });
+          settled();
+        },
       );
-      underWay.add(work);
-      void work.finally(() => underWay.delete(work));
     });
 
     async function answer(args: readonly unknown[]): Promise<unknown> {
@@ -64,7 +74,7 @@ export function registerEvents(
       return run(ctx, actor, parseInput(request.payload, args[0] ?? {}, 'payload') as never, socket);
     }
   }
-  return async () => void (await Promise.all(underWay));
+  return () => (underWay === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve)));
 }
 
 /** The caller's acknowledgement function, if it sent one, as the last argument. */

@@ -29,10 +29,8 @@ export interface PacketLimit {
 export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): PacketLimit {
   const lines = new WeakMap<Line, { bucket: TokenBucket; user_id: string | null }>();
 
-  function spend(line: Line, cost: number): void {
-    const known = lines.get(line);
-    if (known === undefined || line.readyState !== 'open') return;
-    if (!known.bucket.take(performance.now(), cost)) flooded(line);
+  function spend(line: Line, bucket: TokenBucket, cost: number): void {
+    if (line.readyState === 'open' && !bucket.take(performance.now(), cost)) flooded(line);
   }
 
   function flooded(line: Line): void {
@@ -53,8 +51,9 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
 
   return {
     watch(line) {
-      lines.set(line, { bucket: createTokenBucket(rate, performance.now()), user_id: null });
-      line.on('packet', () => spend(line, 1));
+      const bucket = createTokenBucket(rate, performance.now());
+      lines.set(line, { bucket, user_id: null });
+      line.on('packet', () => spend(line, bucket, 1));
       let behind = 0;
       line.on('flush', () => {
         behind = 0;
@@ -77,6 +76,9 @@ export function createPacketLimit(rate: Rate, limiters: Limiters, log: Log): Pac
     },
     answerAfterMs: (line) => lines.get(line)?.bucket.msUntilHalf(performance.now()) ?? 0,
     // The packet itself was counted when it came.
-    unknownEvent: (line) => spend(line, UNKNOWN_EVENT_COST - 1),
+    unknownEvent(line) {
+      const known = lines.get(line);
+      if (known !== undefined) spend(line, known.bucket, UNKNOWN_EVENT_COST - 1);
+    },
   };
 }

@@ -1,26 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  KEPT_REPORTS,
   advance,
+  begin,
   coveredMs,
+  explain,
   isCompleted,
+  isSkip,
   judgeListen,
   mergeSpan,
+  readReports,
+  take,
   toServerTime,
+  writeReports,
 } from '#domain/listens/listens.rules.ts';
-import type { Playback, Report, Span } from '#domain/listens/listens.rules.ts';
+import { anyReports, honestReports, inOtherOrder } from '../../support/reports.ts';
+import type { Heard, Playback, Report, Span } from '#domain/listens/listens.rules.ts';
 
 const T0 = 1_800_000_000_000;
-const start = (more: Partial<Playback> = {}): Playback => ({
-  last_seq: -1,
-  position_ms: 0,
-  reported_at_ms: T0,
-  state: 'playing',
-  rate: 1,
-  spans: [],
-  played_ms: 0,
-  ...more,
-});
 /** A report `at` ms after the start. */
 const says = (seq: number, at: number, position_ms: number, state: Report['state'] = 'playing', rate = 1): Report => ({
   seq,
@@ -28,9 +26,12 @@ const says = (seq: number, at: number, position_ms: number, state: Report['state
   state,
   rate,
   occurred_at_ms: T0 + at,
+  is_dated: true,
 });
-const after = (reports: readonly Report[], durationMs: number | null = 300_000, from = start()) =>
-  reports.reduce((playback, report) => advance(playback, report, durationMs), from);
+const all = (reports: readonly Report[], durationMs: number | null = 300_000, from = begin(0, T0)): Playback =>
+  reports.reduce((playback, report) => take(playback, report, durationMs), from);
+/** From T0 on. */
+const wallOf = ({ wall }: Heard): Span[] => wall.map(([from, to]) => [from - T0, to - T0]);
 
 describe('what was heard', () => {
   test.each<[string, Report[], Span[], number]>([
@@ -80,7 +81,13 @@ describe('what was heard', () => {
     ],
     ['twice as fast', [says(0, 0, 0, 'playing', 2), says(1, 10_000, 20_000, 'playing', 2)], [[0, 20_000]], 10_000],
     ['faster than said', [says(0, 10_000, 20_000)], [], 0],
-    ['a jitter ahead counts as the time allows', [says(0, 10_000, 11_000)], [[1_000, 11_000]], 10_000],
+    ['a jitter ahead counts as the time allows', [says(0, 10_000, 11_000)], [[0, 10_000]], 10_000],
+    [
+      'a clock that runs a little fast leaves no gaps',
+      Array.from({ length: 50 }, (_, i) => says(i, (i + 1) * 5_000, (i + 1) * 5_005)),
+      [[0, 250_000]],
+      250_000,
+    ],
     ['a stalled player', [says(0, 60_000, 10_000)], [[0, 10_000]], 10_000],
     ['over the end', [says(0, 400_000, 500_000)], [[0, 300_000]], 300_000],
     ['the same report again', [says(0, 10_000, 10_000), says(0, 20_000, 20_000)], [[0, 10_000]], 10_000],
@@ -93,78 +100,253 @@ describe('what was heard', () => {
     ],
     ['after the end', [says(0, 10_000, 10_000, 'stopped'), says(1, 20_000, 20_000)], [[0, 10_000]], 10_000],
   ])('[LP3] %s', (_name, reports, spans, played) => {
-    const heard = after(reports);
+    const { heard } = all(reports);
     expect(heard.spans).toEqual(spans);
     expect(heard.played_ms).toBe(played);
+    expect(coveredMs(heard.wall)).toBe(played);
   });
 
-  const reports = fc.array(
-    fc.record({
-      seq: fc.integer({ min: 0, max: 60 }),
-      position_ms: fc.oneof(fc.integer({ min: 0, max: 300_000 }), fc.double({ min: 0, max: 86_400_000, noNaN: true })),
-      state: fc.constantFrom(
-        'playing' as const,
-        'paused' as const,
-        'stopped' as const,
-        'playing' as const,
-        'playing' as const,
-      ),
-      rate: fc.double({ min: 0.25, max: 4, noNaN: true }),
-      at: fc.integer({ min: -100_000, max: 600_000 }),
-    }),
-    { maxLength: 60 },
-  );
-  const toReport = ({ at, ...report }: { at: number } & Omit<Report, 'occurred_at_ms'>): Report => ({
-    ...report,
-    occurred_at_ms: T0 + at,
+  test.each<[string, Report[], Span[]]>([
+    ['nothing, when nothing was heard', [], []],
+    ['playing on', [says(0, 5_000, 5_000), says(1, 10_000, 10_000)], [[0, 10_000]]],
+    [
+      'with a pause',
+      [says(0, 5_000, 5_000, 'paused'), says(1, 60_000, 5_000), says(2, 65_000, 10_000)],
+      [
+        [0, 5_000],
+        [60_000, 65_000],
+      ],
+    ],
+    ['a player that stood still was on at the end of its time', [says(0, 60_000, 10_000)], [[50_000, 60_000]]],
+    ['a timer that fires late is not a pause', [says(0, 5_000, 4_900), says(1, 10_000, 9_700)], [[0, 10_000]]],
+    ['twice as fast, half as long', [says(0, 0, 0, 'playing', 2), says(1, 60_000, 20_000)], [[50_000, 60_000]]],
+    [
+      'a seek is no time',
+      [says(0, 5_000, 5_000), says(1, 6_000, 90_000), says(2, 7_000, 91_000)],
+      [
+        [0, 5_000],
+        [6_000, 7_000],
+      ],
+    ],
+  ])('[LP14] when it was on: %s', (_name, reports, wall) => {
+    const { heard } = all(reports);
+    expect(wallOf(heard)).toEqual(wall);
+    expect(heard.played_ms).toBe(coveredMs(wall));
   });
+
+  test.each<[string, Report[], Span[], number]>([
+    ['again from the end', [says(0, 9_000, 9_000), says(1, 14_000, 4_000)], [[0, 10_000]], 14_000],
+    ['twice round between two reports', [says(0, 9_000, 9_000), says(1, 24_000, 4_000)], [[0, 10_000]], 24_000],
+    [
+      'a bit too far for the time counts as the time allows',
+      [says(0, 0, 5_000), says(1, 8_000, 4_500)],
+      [
+        [0, 3_000],
+        [5_000, 10_000],
+      ],
+      8_000,
+    ],
+    ['a step back of another length is a seek', [says(0, 9_000, 9_000), says(1, 11_000, 4_000)], [[0, 9_000]], 9_000],
+    ['back to the start, and no further', [says(0, 9_000, 9_000), says(1, 10_000, 0)], [[0, 10_000]], 10_000],
+    [
+      'from the beginning after a pause is a seek',
+      [says(0, 9_000, 9_000, 'paused'), says(1, 14_000, 4_000)],
+      [[0, 9_000]],
+      9_000,
+    ],
+    [
+      'a hundred times round',
+      Array.from({ length: 200 }, (_, i) => says(i, (i + 1) * 5_000, ((i + 1) * 5_000) % 10_000)),
+      [[0, 10_000]],
+      1_000_000,
+    ],
+  ])('[LP17] a track of 10 s that begins again: %s', (_name, reports, spans, played) => {
+    const { heard } = all(reports, 10_000);
+    expect(heard.spans).toEqual(spans);
+    expect(heard.played_ms).toBe(played);
+    expect(heard.wall.length).toBeLessThanOrEqual(2);
+  });
+
+  test('[LP17] of a track of unknown length nobody can say that it began again', () => {
+    const { heard } = all([says(0, 9_000, 9_000), says(1, 14_000, 4_000)], null);
+    expect(heard.spans).toEqual([[0, 9_000]]);
+  });
+
+  const steps = (n: number): Report[] => Array.from({ length: n }, (_, i) => says(i, (i + 1) * 1_000, (i + 1) * 1_000));
+
+  test.each<[string, Report[], Report, Span[]]>([
+    [
+      'a pause that nobody knew of',
+      [says(0, 10_000, 10_000), says(4, 30_000, 20_000)],
+      says(2, 12_000, 12_000, 'paused'),
+      [[0, 12_000]],
+    ],
+    [
+      'a seek that nobody knew of',
+      [says(0, 10_000, 10_000), says(4, 30_000, 120_000)],
+      says(2, 20_000, 110_000),
+      [
+        [0, 10_000],
+        [110_000, 120_000],
+      ],
+    ],
+    ['before the first', [says(5, 20_000, 20_000)], says(1, 10_000, 10_000, 'paused'), [[0, 10_000]]],
+    ['after the end came', [says(5, 20_000, 120_000, 'stopped')], says(1, 10_000, 110_000), [[110_000, 120_000]]],
+    [
+      'an end that was earlier',
+      [says(1, 10_000, 10_000), says(5, 20_000, 20_000), says(6, 30_000, 30_000)],
+      says(3, 15_000, 15_000, 'stopped'),
+      [[0, 15_000]],
+    ],
+  ])('[LP15] a late report is fitted in: %s', (_name, reports, late, spans) => {
+    const { heard } = all([...reports, late]);
+    expect(heard.spans).toEqual(spans);
+    const inOrder = [...reports, late].sort((a, b) => a.seq - b.seq);
+    expect(all([...reports, late])).toEqual(all(inOrder));
+  });
+
+  test.each<[string, Report[], Report]>([
+    [
+      'it happened before the one before it',
+      [says(0, 10_000, 10_000), says(4, 30_000, 20_000)],
+      says(2, 9_999, 5_000, 'paused'),
+    ],
+    [
+      'it happened after the one after it',
+      [says(0, 10_000, 10_000), says(4, 30_000, 20_000)],
+      says(2, 30_001, 5_000, 'paused'),
+    ],
+    ['it happened before the start', [says(4, 30_000, 20_000)], says(2, -1, 5_000, 'paused')],
+    ['it does not say when', [says(4, 30_000, 20_000)], { ...says(2, 10_000, 5_000, 'paused'), is_dated: false }],
+    [
+      'its seq was seen, with other content',
+      [says(2, 10_000, 10_000), says(4, 30_000, 20_000)],
+      says(2, 11_000, 5_000, 'paused'),
+    ],
+    [
+      'it is older than what is kept',
+      [says(0, 0, 0), ...steps(KEPT_REPORTS + 8).map((one) => ({ ...one, seq: one.seq + 10 }))],
+      says(5, 500, 500, 'paused'),
+    ],
+    ['it comes after the end', [says(0, 10_000, 10_000, 'stopped')], says(1, 20_000, 20_000)],
+  ])('[LP15] a late report changes nothing: %s', (_name, reports, late) => {
+    const before = all(reports);
+    expect(take(before, late, 300_000)).toBe(before);
+  });
+
+  test('[LP15] the last reports are kept, and no more; as they are stored they are read again', () => {
+    let playback = begin(0, T0);
+    for (const report of steps(100)) {
+      playback = take(playback, report, 300_000);
+      const kept = playback.blocks.reduce((sum, block) => sum + block.count, 0);
+      expect(kept).toBeGreaterThanOrEqual(Math.min(report.seq + 1, KEPT_REPORTS));
+      expect(kept).toBeLessThanOrEqual(KEPT_REPORTS + 8);
+      expect(playback.settled.last_seq).toBe(report.seq - kept);
+      expect(readReports(writeReports(playback), playback.heard, 300_000)).toEqual(playback);
+    }
+  });
+
+  test('a session of more parts than anybody listens in takes no more of them', () => {
+    const hop = (i: number) => [
+      says(2 * i, i * 1_000, i * 3_000, 'playing'),
+      says(2 * i + 1, i * 1_000 + 500, i * 3_000 + 500, 'paused'),
+    ];
+    const { heard } = all(Array.from({ length: 2_000 }, (_, i) => hop(i)).flat(), 86_400_000);
+    expect(heard.spans).toHaveLength(500);
+    expect(writeReports(all([])).length).toBeLessThan(100);
+    expect(heard.last_seq).toBe(3_999);
+  });
+
   const EPSILON = 1e-3;
+  const durations = fc.constantFrom(null, 1_000, 10_000, 30_000, 300_000);
 
-  test('[LP4] any order and repetition of any reports never covers more than wall time × rate, nor more than the track', () => {
+  test('[LP4] whatever is reported, in whatever order: never more than wall time × rate, nor than the track', () => {
     fc.assert(
-      fc.property(reports, fc.constantFrom(null, 1_000, 30_000, 300_000), (list, durationMs) => {
-        let playback = start();
-        let possibleMs = 0;
-        for (const report of list.map(toReport)) {
-          const before = playback;
-          playback = advance(playback, report, durationMs);
-          expect(playback.reported_at_ms).toBeGreaterThanOrEqual(before.reported_at_ms);
-          expect(playback.last_seq).toBeGreaterThanOrEqual(before.last_seq);
-          const wallMs = playback.reported_at_ms - before.reported_at_ms;
-          const addedMs = coveredMs(playback.spans) - coveredMs(before.spans);
-          expect(addedMs).toBeLessThanOrEqual(wallMs * before.rate + EPSILON);
-          expect(playback.played_ms - before.played_ms).toBeLessThanOrEqual(wallMs + EPSILON);
-          if (before.state !== 'playing') expect(addedMs).toBeLessThanOrEqual(EPSILON);
-          possibleMs += wallMs * 4;
-        }
-        expect(coveredMs(playback.spans)).toBeLessThanOrEqual(possibleMs + EPSILON);
-        expect(playback.played_ms).toBeLessThanOrEqual(playback.reported_at_ms - T0 + EPSILON);
-        let end = -Infinity;
-        for (const [from, to] of playback.spans) {
-          expect(from).toBeGreaterThanOrEqual(-EPSILON);
-          expect(to).toBeGreaterThan(from);
-          // Merged: the next begins where the last one no longer reaches.
-          expect(from).toBeGreaterThan(end);
-          if (durationMs !== null) expect(to).toBeLessThanOrEqual(durationMs + EPSILON);
-          end = to;
+      fc.property(anyReports(T0), durations, (reports, durationMs) => {
+        let playback = begin(0, T0);
+        for (const report of reports) {
+          const before = playback.heard;
+          playback = take(playback, report, durationMs);
+          const { heard } = playback;
+          const elapsedMs = heard.reported_at_ms - T0;
+          expect(heard.played_ms).toBe(coveredMs(heard.wall));
+          expect(heard.played_ms).toBeLessThanOrEqual(elapsedMs);
+          expect(coveredMs(heard.spans)).toBeLessThanOrEqual(elapsedMs * 4 + EPSILON);
+          if (report.seq > before.last_seq && before.state !== 'stopped') {
+            const wallMs = heard.reported_at_ms - before.reported_at_ms;
+            expect(wallMs).toBeGreaterThanOrEqual(0);
+            const addedMs = coveredMs(heard.spans) - coveredMs(before.spans);
+            const allowedMs = before.state === 'playing' ? wallMs * before.rate : 0;
+            expect(addedMs).toBeLessThanOrEqual(allowedMs + EPSILON);
+            // More reports never take anything away.
+            expect(addedMs).toBeGreaterThanOrEqual(-EPSILON);
+            expect(heard.played_ms).toBeGreaterThanOrEqual(before.played_ms);
+          }
+          for (const spans of [heard.spans, heard.wall]) {
+            let end = -Infinity;
+            for (const [from, to] of spans) {
+              expect(to).toBeGreaterThan(from);
+              // Merged: the next begins where the last one no longer reaches.
+              expect(from).toBeGreaterThan(end);
+              end = to;
+            }
+          }
+          if (heard.wall.length > 0) expect(heard.wall[0]?.[0]).toBeGreaterThanOrEqual(T0);
+          if (heard.spans.length > 0) expect(heard.spans[0]?.[0]).toBeGreaterThanOrEqual(-EPSILON);
+          if (durationMs !== null) expect(heard.spans.at(-1)?.[1] ?? 0).toBeLessThanOrEqual(durationMs + EPSILON);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
-  test('[LP3] saying everything again, in any order, changes nothing', () => {
+  test('[LP16] any order and repetition of the same reports comes to the same', () => {
     fc.assert(
-      fc.property(reports, fc.infiniteStream(fc.nat()), (list, chance) => {
-        const once = after(list.map(toReport));
-        const again = list
-          .filter((report) => report.seq <= once.last_seq)
-          .map((report) => ({ report, key: chance.next().value as number }))
-          .sort((a, b) => a.key - b.key)
-          .reduce((playback, { report }) => advance(playback, toReport(report), 300_000), once);
-        expect(again).toBe(once);
-      }),
-      { numRuns: 500 },
+      fc.property(
+        durations.chain((durationMs) =>
+          honestReports(T0, durationMs).chain((reports) =>
+            fc.record({
+              durationMs: fc.constant(durationMs),
+              reports: fc.constant(reports),
+              order: inOtherOrder(reports, KEPT_REPORTS),
+            }),
+          ),
+        ),
+        ({ durationMs, reports, order }) => {
+          const inOrder = all(reports, durationMs).heard;
+          expect(all(order, durationMs).heard).toEqual(inOrder);
+          // Said all over again, also with other words, it changes nothing.
+          const once = all(order, durationMs);
+          for (const report of order) {
+            expect(take(once, report, durationMs)).toBe(once);
+            expect(take(once, { ...report, position_ms: 1, state: 'paused' }, durationMs)).toBe(once);
+          }
+          // The reports one by one, without memory of more than where the last one left it.
+          const start = begin(0, T0).heard;
+          const end = reports.findIndex((one) => one.state === 'stopped');
+          const taken = end < 0 ? reports : reports.slice(0, end + 1);
+          expect(taken.reduce((heard, one) => advance(heard, one, durationMs), start)).toEqual(inOrder);
+        },
+      ),
+      { numRuns: 1_500 },
+    );
+  });
+
+  test('[LP16] a process that forgets in between, and reads what was stored, comes to the same', () => {
+    fc.assert(
+      fc.property(
+        honestReports(T0, 30_000).chain((reports) => inOtherOrder(reports, KEPT_REPORTS)),
+        fc.integer({ min: 1, max: 10 }),
+        (order, every) => {
+          let playback = begin(0, T0);
+          for (const [i, report] of order.entries()) {
+            playback = take(playback, report, 30_000);
+            if (i % every === 0) playback = readReports(writeReports(playback), playback.heard, 30_000);
+          }
+          expect(playback).toEqual(all(order, 30_000));
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 
@@ -174,8 +356,8 @@ describe('what was heard', () => {
       .map(([from, length]): Span => [from, from + length]);
     fc.assert(
       fc.property(fc.array(span, { maxLength: 30 }), (spans) => {
-        const merged = spans.reduce<Span[]>((all, one) => mergeSpan(all, one), []);
-        expect([...spans].reverse().reduce<Span[]>((all, one) => mergeSpan(all, one), [])).toEqual(merged);
+        const merged = spans.reduce<readonly Span[]>(mergeSpan, []);
+        expect([...spans].reverse().reduce<readonly Span[]>(mergeSpan, [])).toEqual(merged);
         const heard = new Set(spans.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i)));
         expect(coveredMs(merged)).toBe(heard.size);
       }),
@@ -199,7 +381,6 @@ describe('when it counts', () => {
   ])('[LP7] of a track of %s ms, %s ms heard: %s', (durationMs, heardMs, counted) => {
     const verdict = judgeListen([[0, heardMs]], durationMs);
     expect(verdict.counted).toBe(counted);
-    expect(verdict.why.length).toBeGreaterThan(10);
   });
 
   test.each<[number | null, Span[], boolean]>([
@@ -217,6 +398,85 @@ describe('when it counts', () => {
     ],
   ])('[LP6] of %s ms, %j is over 80 %%: %s', (durationMs, spans, completed) => {
     expect(isCompleted(spans, durationMs)).toBe(completed);
+  });
+});
+
+describe('why', () => {
+  const why = (reports: readonly Report[], durationMs: number | null) => {
+    const { heard } = all(reports, durationMs);
+    return explain(judgeListen(heard.spans, durationMs), heard, T0);
+  };
+  test.each<[string, Report[], number | null, string]>([
+    ['enough', [says(0, 60_000, 60_000)], 100_000, 'It counts: 1 min of the track heard, 50 s needed.'],
+    [
+      'too little, and what is missing',
+      [says(0, 10_000, 10_000)],
+      100_000,
+      'It does not count: only 10 s of the track heard, 50 s needed, 40 s missing.',
+    ],
+    [
+      'nearly: never "0 s missing"',
+      [says(0, 49_900, 49_900)],
+      100_000,
+      'It does not count: only 50 s of the track heard, 50 s needed, 1 s missing.',
+    ],
+    [
+      'a long track',
+      [says(0, 200_000, 200_000)],
+      3_600_000,
+      'It does not count: only 3 min 20 s of the track heard, 4 min needed, 40 s missing.',
+    ],
+    [
+      'a seek and a pause',
+      [says(0, 10_000, 10_000), says(1, 10_100, 80_000, 'paused'), says(2, 70_100, 80_000), says(3, 80_100, 90_000)],
+      100_000,
+      'It does not count: only 20 s of the track heard, 50 s needed, 30 s missing. Passed over by seeking, not counted: 1 min 10 s. ' +
+        'Paused or standing still, not counted: 1 min.',
+    ],
+    [
+      'a part heard again',
+      [says(0, 20_000, 20_000), says(1, 20_000, 0), says(2, 40_000, 20_000)],
+      100_000,
+      'It does not count: only 20 s of the track heard, 50 s needed, 30 s missing. Heard again, each part counted once: 20 s.',
+    ],
+    [
+      'a jingle',
+      [says(0, 20_000, 20_000)],
+      20_000,
+      'It does not count: tracks of 30 seconds or less never do; 20 s of the track heard.',
+    ],
+    [
+      'who knows',
+      [says(0, 3_700_000, 3_700_000)],
+      null,
+      'It does not count: the length of this track is not known; 1 h 1 min 40 s of the track heard.',
+    ],
+  ])('[LP19] %s', (_name, reports, durationMs, words) => {
+    expect(why(reports, durationMs)).toBe(words);
+  });
+
+  test.each<[string, Report[], number | null, boolean]>([
+    ['left early', [says(0, 10_000, 10_000, 'stopped')], 100_000, true],
+    ['not left yet', [says(0, 10_000, 10_000)], 100_000, false],
+    ['left after it counted', [says(0, 60_000, 60_000, 'stopped')], 100_000, false],
+    [
+      'to the end by seeking',
+      [says(0, 10_000, 10_000), says(1, 10_100, 95_000), says(2, 15_000, 99_000, 'stopped')],
+      100_000,
+      false,
+    ],
+    [
+      'to the end, and back at its start when it says so',
+      [says(0, 1_000, 95_000), says(1, 6_000, 100_000), says(2, 6_100, 0, 'stopped')],
+      100_000,
+      false,
+    ],
+    ['a jingle', [says(0, 1_000, 1_000, 'stopped')], 30_000, false],
+    ['of unknown length', [says(0, 1_000, 1_000, 'stopped')], null, false],
+    ['left without hearing anything', [says(0, 0, 0, 'stopped')], 100_000, true],
+  ])('[LP18] skipped: %s', (_name, reports, durationMs, skipped) => {
+    const { heard } = all(reports, durationMs);
+    expect(isSkip(heard, judgeListen(heard.spans, durationMs).counted, durationMs)).toBe(skipped);
   });
 });
 

@@ -280,4 +280,242 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
     await Promise.all([7, 2, 9, 1, 8, 3].map((seq) => says(session_id, seq, seq * 1_000)));
     expect((await rows())[0]).toMatchObject({ last_seq: 9, position_ms: 9_000 });
   });
+
+  const staleDays = () => database.db.selectFrom('stale_days').selectAll().execute();
+  const settleDays = () => ctx.write((trx) => trx.deleteFrom('stale_days').execute());
+  /** `ms` after the session began at `startMs`, by a client whose clock is wrong by `errorMs`. */
+  const dated = (startMs: number, ms: number, errorMs = 0) => ({
+    occurred_at_ms: startMs + ms + errorMs,
+    sent_at_ms: ctx.clock.nowMs() + errorMs,
+  });
+
+  test('[LP15] a late report is fitted in, by whichever process, before and after the end; an old one without a time is not', async () => {
+    const startMs = ctx.clock.nowMs();
+    const { session_id } = await start();
+    ctx.clock.advance(60_000);
+    await says(session_id, 1, 10_000, dated(startMs, 10_000));
+    const twenty = await says(session_id, 9, 30_000, dated(startMs, 60_000));
+    expect(twenty).toMatchObject({ seq: 9, duration_played: 30 });
+    ctx.happened.length = 0;
+    // It was paused at 12 s, and went on from there.
+    const late = await says(session_id, 5, 12_000, { state: 'paused', ...dated(startMs, 12_000) });
+    expect(late).toMatchObject({ seq: 9, duration_played: 12 });
+    // Nobody is shown an old place as the present one.
+    expect(ctx.happened).toEqual([]);
+    ctx.playbacks = createPlaybacks();
+    expect(await says(session_id, 6, 12_000, dated(startMs, 42_000))).toMatchObject({ seq: 9, duration_played: 30 });
+    await completeListen(ctx, ana, { session_id, seq: 12, position_ms: 30_000 });
+    ctx.playbacks = createPlaybacks();
+    const [ended] = await rows();
+    expect(await says(session_id, 8, 0)).toMatchObject({ seq: 12, duration_played: 30 });
+    expect(await rows()).toEqual([ended]);
+    const fitted = await says(session_id, 7, 14_000, { state: 'paused', ...dated(startMs, 44_000) });
+    expect(fitted).toMatchObject({ seq: 12, duration_played: 14 });
+    expect(await rows()).toMatchObject([
+      {
+        last_seq: 12,
+        state: 'stopped',
+        wall_json: JSON.stringify([
+          [startMs, startMs + 12_000],
+          [startMs + 42_000, startMs + 44_000],
+        ]),
+      },
+    ]);
+  });
+
+  test('[LP18] a session left before it counted is a skip, until a late report makes it count; one that counted may cease to', async () => {
+    const startMs = ctx.clock.nowMs();
+    const { session_id } = await start();
+    ctx.clock.advance(100_000);
+    const end = { session_id, seq: 9, position_ms: 5_000, ...dated(startMs, 70_000) };
+    await completeListen(ctx, ana, CompleteListen.parse(end));
+    expect(await rows()).toMatchObject([{ skipped: 1, counted: 0, state: 'stopped' }]);
+    expect(await explainSession(ctx, ana, { session_id })).toMatchObject({ skipped: true, counted: false });
+    // It had been at 65 s before it went back to its beginning.
+    expect(await says(session_id, 4, 65_000, dated(startMs, 65_000))).toMatchObject({ counted: true });
+    expect(await rows()).toMatchObject([{ skipped: 0, counted: 1 }]);
+    expect(ctx.happened.filter((event) => event.name === 'listen.recorded')).toHaveLength(1);
+    // It had got there by seeking, as it turns out.
+    expect(await says(session_id, 2, 60_000, dated(startMs, 1_000))).toMatchObject({ counted: false });
+    expect(await rows()).toMatchObject([{ skipped: 1, counted: 0 }]);
+    expect((await history(ctx, ana, { include: 'listens', limit: 50, cursor: undefined })).items).toEqual([]);
+  });
+
+  test('[LP20] a day is stale again when a session that may be settled changes, and not for every report', async () => {
+    const startMs = ctx.clock.nowMs();
+    const { session_id } = await start();
+    expect(await staleDays()).toMatchObject([{ user_id: ana.user_id }]);
+    await settleDays();
+    ctx.clock.advance(10_000);
+    await says(session_id, 3, 10_000);
+    ctx.playbacks = createPlaybacks();
+    await says(session_id, 4, 10_000, { state: 'paused' });
+    expect(await staleDays()).toEqual([]);
+    ctx.clock.advance(12 * 3_600_000 + 1);
+    await says(session_id, 5, 10_000);
+    expect(await staleDays()).toHaveLength(1);
+    await settleDays();
+    await completeListen(ctx, ana, { session_id, seq: 6, position_ms: 10_000 });
+    expect(await staleDays()).toEqual([]);
+    // What changes nothing marks nothing …
+    await says(session_id, 7, 20_000);
+    expect(await staleDays()).toEqual([]);
+    // … and what does marks the day the session belongs to.
+    await says(session_id, 1, 4_000, dated(startMs, 4_000));
+    const [row] = await rows();
+    expect(await staleDays()).toEqual([{ user_id: ana.user_id, local_day: row?.local_day }]);
+  });
+
+  const YEARS_MS = 10 * 365 * 86_400_000;
+  test.each<[string, (nowMs: number) => Record<string, unknown>, number | 'unprocessable' | 'invalid']>([
+    ['nothing', () => ({}), 0],
+    ['ten years ago', (now) => ({ occurred_at_ms: now - YEARS_MS }), -YEARS_MS],
+    ['ten years ago, and sent then', (now) => ({ occurred_at_ms: now - YEARS_MS, sent_at_ms: now - YEARS_MS }), 0],
+    ['ten years ahead', (now) => ({ occurred_at_ms: now + YEARS_MS }), 'unprocessable'],
+    [
+      'ten years ahead, and sent then',
+      (now) => ({ occurred_at_ms: now + YEARS_MS - 5_000, sent_at_ms: now + YEARS_MS }),
+      -5_000,
+    ],
+    [
+      'ten years ahead of its own sending',
+      (now) => ({ occurred_at_ms: now + YEARS_MS, sent_at_ms: now }),
+      'unprocessable',
+    ],
+    ['seconds for milliseconds', (now) => ({ occurred_at_ms: Math.floor(now / 1000) }), -1],
+    [
+      'seconds for milliseconds, both',
+      (now) => ({ occurred_at_ms: Math.floor(now / 1000) - 5, sent_at_ms: Math.floor(now / 1000) }),
+      -5,
+    ],
+    [
+      'sent in seconds, happened in milliseconds',
+      (now) => ({ occurred_at_ms: now, sent_at_ms: Math.floor(now / 1000) }),
+      'unprocessable',
+    ],
+    ['ten minutes ahead', (now) => ({ occurred_at_ms: now + 600_000 }), 0],
+    ['more than ten minutes ahead', (now) => ({ occurred_at_ms: now + 600_001 }), 'unprocessable'],
+    ['before all time', () => ({ occurred_at_ms: -5 }), -1],
+    ['no number', () => ({ occurred_at_ms: Number.NaN }), 'invalid'],
+    ['endless', () => ({ occurred_at_ms: Number.POSITIVE_INFINITY }), 'invalid'],
+    ['a fraction', (now) => ({ occurred_at_ms: now - 0.5 }), 'invalid'],
+    ['sent as no number', (now) => ({ occurred_at_ms: now, sent_at_ms: Number.NaN }), 'invalid'],
+    ['sent as a fraction', (now) => ({ occurred_at_ms: now, sent_at_ms: now + 0.25 }), 'invalid'],
+    ['text', (now) => ({ occurred_at_ms: String(now) }), 'invalid'],
+  ])('[LP5] a client that says its time is %s', async (_name, said, expected) => {
+    const startMs = ctx.clock.nowMs();
+    const { session_id } = await start();
+    ctx.clock.advance(60_000);
+    const now = ctx.clock.nowMs();
+    const input = { session_id, seq: 1, position_ms: 60_000, state: 'playing', ...said(now) };
+    const parsed = ReportProgress.safeParse(input);
+    const outcome = parsed.success ? await code(reportProgress(ctx, ana, parsed.data)) : 'invalid';
+    if (typeof expected === 'string') {
+      expect(outcome).toBe(expected);
+      expect(await rows()).toMatchObject([{ last_seq: -1, revision: 0 }]);
+      return;
+    }
+    expect(outcome).toBe('taken');
+    // Time does not go back: what is said to have happened before the start happened as it began.
+    const atMs = Math.max(startMs, now + expected);
+    const [row] = await rows();
+    expect(row).toMatchObject({ last_seq: 1, reported_at_ms: expected === -1 ? startMs : atMs });
+    expect(row?.duration_played).toBeLessThanOrEqual(60);
+    expect(await code(start(said(now)))).toBe('taken');
+  });
+
+  test('[LP21] durations never fall when the server’s clock steps back an hour, nor leap when it steps ahead', async () => {
+    const { session_id } = await start();
+    const durations: number[] = [];
+    const report = async (seq: number, position_ms: number) => {
+      durations.push((await says(session_id, seq, position_ms)).duration_played);
+    };
+    ctx.clock.advance(10_000);
+    await report(1, 10_000);
+    ctx.clock.advance(-3_600_000);
+    await report(2, 15_000);
+    ctx.clock.advance(10_000);
+    await report(3, 25_000);
+    ctx.clock.advance(2 * 3_600_000);
+    await report(4, 35_000);
+    ctx.clock.advance(10_000);
+    await report(5, 45_000);
+    expect(durations).toEqual([10, 10, 10, 20, 30]);
+    // An ended one stays ended.
+    await completeListen(ctx, ana, { session_id, seq: 6, position_ms: 45_000 });
+    ctx.clock.advance(-3_600_000);
+    ctx.playbacks = createPlaybacks();
+    expect(await says(session_id, 7, 50_000)).toMatchObject({ seq: 6, duration_played: 30 });
+    expect(await rows()).toMatchObject([{ state: 'stopped', last_seq: 6 }]);
+  });
+
+  test('[LP22] a thousand reports in a minute are a minute of listening; replayed, they are nothing more', async () => {
+    const startMs = ctx.clock.nowMs();
+    const { session_id } = await start();
+    ctx.clock.advance(60_000);
+    const reports = Array.from({ length: 1_000 }, (_, i) => [i, (i + 1) * 60] as const);
+    await Promise.all(reports.map(([seq, ms]) => says(session_id, seq, ms * 4, { rate: 4, ...dated(startMs, ms) })));
+    const [row] = await rows();
+    expect(row).toMatchObject({ last_seq: 999 });
+    expect(row?.duration_played).toBeLessThanOrEqual(60);
+    // Written together, not one by one.
+    expect(row?.revision).toBeLessThan(1_000);
+    const [replayed] = await Promise.all(
+      reports.map(([seq, ms]) => says(session_id, seq, ms * 4, { rate: 4, ...dated(startMs, ms) })),
+    );
+    expect(replayed).toMatchObject({ seq: 999, duration_played: row?.duration_played });
+    expect(await rows()).toEqual([row]);
+  });
+
+  test('[LP23] what is reported before a write’s turn comes is one write, and followers are shown the last of it', async () => {
+    const { session_id } = await start();
+    ctx.clock.advance(60_000);
+    ctx.happened.length = 0;
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => says(session_id, i, 59_981 + i)));
+    expect(answers.map((one) => one.seq)).toEqual(answers.map((_, i) => i));
+    expect(await rows()).toMatchObject([{ last_seq: 19, revision: 1, counted: 1 }]);
+    expect(ctx.happened).toMatchObject([
+      { name: 'listen.progressed', payload: { position_ms: 60_000 } },
+      { name: 'listen.recorded', payload: { session_id } },
+    ]);
+  });
+
+  test('[LP22] sessions at once are devices: each covers no more than its time, and each may count', async () => {
+    const startMs = ctx.clock.nowMs();
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => start()));
+    ctx.clock.advance(60_000);
+    const taken = await Promise.all(
+      // Half of them claim to have heard all of it.
+      sessions.map(({ session_id }, i) => says(session_id, 1, i % 2 === 0 ? 60_000 : 100_000)),
+    );
+    expect(taken.map((one) => one.counted)).toEqual(sessions.map((_, i) => i % 2 === 0));
+    expect(taken.map((one) => one.duration_played)).toEqual(sessions.map((_, i) => (i % 2 === 0 ? 60 : 0)));
+    // They share one minute of their listener's life.
+    const walls = (await rows()).flatMap((row) => JSON.parse(row.wall_json) as [number, number][]);
+    expect(new Set(walls.map(String))).toEqual(new Set([`${startMs},${startMs + 60_000}`]));
+  });
+
+  test('[LP19] a session says why, also for music another program reported', async () => {
+    const { session_id } = await start();
+    ctx.clock.advance(10_000);
+    await says(session_id, 1, 10_000);
+    ctx.clock.advance(30_000);
+    await says(session_id, 2, 80_000);
+    expect(await explainSession(ctx, ana, { session_id })).toMatchObject({
+      counted: false,
+      reason: 'heard_too_little',
+      why:
+        'It does not count: only 10 s of the track heard, 50 s needed, 40 s missing. ' +
+        'Paused or standing still, not counted: 30 s.',
+      heard_at: [{ to_ms: ctx.clock.nowMs() - 30_000 }],
+    });
+    await ctx.write((trx) =>
+      trx.updateTable('listening_sessions').set({ external_key: 'x', counted: 1, spans_json: '[]' }).execute(),
+    );
+    expect(await explainSession(ctx, ana, { session_id })).toMatchObject({
+      counted: true,
+      reason: 'as_reported',
+      needed_ms: null,
+    });
+  });
 });
