@@ -15,9 +15,14 @@ interface ListenNews {
 }
 type NewItem = ListenNews & { id: string; created_at: number; oldest: number };
 
-const compiled = new WeakMap<Kysely<Schema>, { tick: UnitStatement; insert: (item: NewItem) => UnitStatement }>();
+interface Statements {
+  tick: UnitStatement;
+  insert: (item: NewItem) => UnitStatement;
+  remove: (item: { session_id: string }) => UnitStatement;
+}
+const compiled = new WeakMap<Kysely<Schema>, Statements>();
 
-function statementsOf(db: Kysely<Schema>) {
+function statementsOf(db: Kysely<Schema>): Statements {
   const known = compiled.get(db);
   if (known !== undefined) return known;
   const made = {
@@ -51,6 +56,9 @@ function statementsOf(db: Kysely<Schema>) {
         )
         .onConflict((conflict) => conflict.column('session_id').doNothing()),
     ),
+    remove: statementOf<{ session_id: string }>((at) =>
+      db.deleteFrom('feed_items').where('session_id', '=', at.session_id),
+    ),
   };
   compiled.set(db, made);
   return made;
@@ -65,4 +73,9 @@ export function listenNewsStatements(ctx: Pick<Ctx, 'db' | 'clock' | 'ids'>, new
   const { tick, insert } = statementsOf(ctx.db);
   const now = epochSeconds(ctx.clock);
   return [tick, insert({ ...news, id: ctx.ids.id(), created_at: now, oldest: now - NEWS_FOR })];
+}
+
+/** A session that no longer counts is none of the news, in the unit that says so; when it counts again it is told anew. */
+export function noNewsStatement(db: Kysely<Schema>, session_id: string): UnitStatement {
+  return statementsOf(db).remove({ session_id });
 }
