@@ -11,7 +11,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .createTable('recordings')
     .addColumn('id', id, (c) => c.primaryKey())
     .addColumn('recording_key', 'text', (c) => c.notNull().unique())
-    .addColumn('match_key', 'text', (c) => c.notNull())
+    // Compared with `tracks.title_sort`, so of the same collation.
+    .addColumn('match_key', 'text', (c) => c.notNull().modifyEnd(byCodeUnit(db)))
     .addColumn('title', 'text', (c) => c.notNull())
     .addColumn('artist', 'text', (c) => c.notNull())
     .addColumn('album', 'text')

@@ -75,12 +75,140 @@ export const backchannelLogoutDoor = defineDoor({
   responses: { 200: 'Whatever belonged to it has ended', 400: 'Not a valid logout token, or used before' },
 });
 
+export const importDoor = defineDoor({
+  name: 'listen.import',
+  method: 'POST',
+  path: '/listen/import',
+  access: 'user',
+  scope: 'listen:write',
+  summary:
+    'Import what was heard elsewhere: an export of ListenBrainz, Last.fm or Spotify of at most 64 MB, as the body or the file of a form',
+  query: [],
+  body: [
+    'multipart/form-data',
+    'application/zip',
+    'application/json',
+    'application/x-ndjson',
+    'text/csv',
+    'application/octet-stream',
+  ],
+  responses: { 202: 'The job that reads it: `{"job_id": …}`' },
+});
+
+/** What ListenBrainz' programs call, below `/1/` of the host's root and below `/api/v1/1/`. */
+const LISTENBRAINZ = { path: '/1', query: [] as string[], body: ['application/json'] };
+export const lbValidateDoor = defineDoor({
+  name: 'listenbrainz.validate_token',
+  method: 'GET',
+  path: '/1/validate-token',
+  access: 'public',
+  scope: 'never',
+  summary: 'ListenBrainz: whether a token is good, and whose it is',
+  query: [],
+  responses: { 200: 'Whether it is valid', 400: 'There is no token' },
+});
+export const lbSubmitDoor = defineDoor({
+  ...LISTENBRAINZ,
+  name: 'listenbrainz.submit_listens',
+  method: 'POST',
+  path: '/1/submit-listens',
+  access: 'guest',
+  scope: 'listen:write',
+  summary: 'ListenBrainz: submit listens, or what is playing now',
+  query: ['return_msid'],
+  responses: { 200: 'Taken', 400: 'Not valid, none of it is stored', 413: 'More than 10,240,000 bytes' },
+});
+const OF_PERSON = { method: 'GET', access: 'guest', scope: 'read', query: [] as string[] } as const;
+export const lbListensDoor = defineDoor({
+  ...OF_PERSON,
+  name: 'listenbrainz.listens',
+  path: '/1/user/{username}/listens',
+  summary: 'ListenBrainz: the listens of a person who lets the caller see them, newest first',
+  query: ['count', 'min_ts', 'max_ts'],
+  responses: { 200: 'Listens' },
+});
+export const lbListenCountDoor = defineDoor({
+  ...OF_PERSON,
+  name: 'listenbrainz.listen_count',
+  path: '/1/user/{username}/listen-count',
+  summary: 'ListenBrainz: how many listens a person has',
+  responses: { 200: 'A number' },
+});
+export const lbPlayingNowDoor = defineDoor({
+  ...OF_PERSON,
+  name: 'listenbrainz.playing_now',
+  path: '/1/user/{username}/playing-now',
+  summary: 'ListenBrainz: what a person is hearing',
+  responses: { 200: 'None or one listen' },
+});
+export const lbGetFeedbackDoor = defineDoor({
+  ...OF_PERSON,
+  name: 'listenbrainz.feedback',
+  path: '/1/feedback/user/{username}/get-feedback',
+  summary: 'ListenBrainz: what a person loves and hates',
+  query: ['score', 'count', 'offset', 'metadata'],
+  responses: { 200: 'Feedback, newest first' },
+});
+export const lbGiveFeedbackDoor = defineDoor({
+  ...LISTENBRAINZ,
+  name: 'listenbrainz.feedback.give',
+  method: 'POST',
+  path: '/1/feedback/recording-feedback',
+  access: 'user',
+  scope: 'write',
+  summary: 'ListenBrainz: love (1, a favourite), hate (-1) or neither (0)',
+  responses: { 200: 'Done' },
+});
+export const lbDeleteListenDoor = defineDoor({
+  ...LISTENBRAINZ,
+  name: 'listenbrainz.delete_listen',
+  method: 'POST',
+  path: '/1/delete-listen',
+  access: 'user',
+  scope: 'write',
+  summary: 'ListenBrainz: delete one of my listens, at once',
+  responses: { 200: 'It is not there (any more)' },
+});
+export const lbLatestImportDoor = defineDoor({
+  ...OF_PERSON,
+  name: 'listenbrainz.latest_import',
+  path: '/1/latest-import',
+  summary: 'ListenBrainz: up to when a program of mine has imported',
+  query: ['user_name', 'service'],
+  responses: { 200: 'A time, 0 before the first import' },
+});
+export const lbSetLatestImportDoor = defineDoor({
+  ...LISTENBRAINZ,
+  name: 'listenbrainz.latest_import.set',
+  method: 'POST',
+  path: '/1/latest-import',
+  access: 'user',
+  scope: 'listen:write',
+  summary: 'ListenBrainz: a program of mine has imported up to a time, which only moves forward',
+  query: ['service'],
+  responses: { 200: 'Noted' },
+});
+/** Their errors are in ListenBrainz' words: `{"code": 401, "error": "…"}`. */
+export const LISTENBRAINZ_DOORS = [
+  lbValidateDoor,
+  lbSubmitDoor,
+  lbListensDoor,
+  lbListenCountDoor,
+  lbPlayingNowDoor,
+  lbGetFeedbackDoor,
+  lbGiveFeedbackDoor,
+  lbDeleteListenDoor,
+  lbLatestImportDoor,
+  lbSetLatestImportDoor,
+] as const;
+
 /** Every door that answers with something else than JSON. */
 export const DOORS = [
   streamDoor,
   coverDoor,
   takeAvatarDoor,
   avatarDoor,
+  importDoor,
   loginDoor,
   loginFormDoor,
   callbackDoor,

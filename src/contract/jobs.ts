@@ -70,6 +70,11 @@ export const JobRow = z.object({
 });
 export type JobRow = z.infer<typeof JobRow>;
 
+/** [IM1-1] Files of at most so many bytes are taken. */
+export const IMPORT_LIMIT_BYTES = 64_000_000;
+/** `POST /listen/import` answers 202 with the job that reads the file. */
+export const ImportStarted = z.object({ job_id: Id });
+
 const JobParams = z.strictObject({ id: Id });
 
 export const listJobs = defineEndpoint({

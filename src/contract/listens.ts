@@ -217,6 +217,8 @@ export const ListeningUpdate = z.object({
   user_id: Id,
   username: z.string(),
   track: Track.nullable(),
+  /** What it is where the library has no track of it: another program told us. */
+  text: HeardText.optional(),
   position_ms: z.number(),
   /** Server time of `position_ms`. */
   at_ms: EpochMs,

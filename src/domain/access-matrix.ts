@@ -10,6 +10,7 @@ import type * as admin from '#contract/admin.ts';
 import type * as doors from '#contract/doors.ts';
 import type * as feed from '#contract/feed.ts';
 import type * as history from '#contract/history.ts';
+import type * as jobs from '#contract/jobs.ts';
 import type * as library from '#contract/library.ts';
 import type * as listens from '#contract/listens.ts';
 import type * as playlists from '#contract/playlists.ts';
@@ -30,6 +31,7 @@ export type OperationName =
   | NamesIn<typeof doors>
   | NamesIn<typeof feed>
   | NamesIn<typeof history>
+  | NamesIn<typeof jobs>
   | NamesIn<typeof library>
   | NamesIn<typeof listens>
   | NamesIn<typeof playlists>
@@ -96,6 +98,8 @@ const COMMON = { kind: 'common', rows: { any: { stranger: yes } } } as const;
 const MINE = { self: yes, friend: hidden, follower: hidden, stranger: hidden, blocked: hidden } as const;
 const OWN = { kind: 'thing', rows: { any: MINE } } as const;
 const OWN_THINGS = { kind: 'things', rows: { any: MINE } } as const;
+/** A person's listening as the tests' owner leaves it: not shared. Who shares it is seen as `SIGHT` says. */
+const LISTENING = { kind: 'person', rows: { any: MINE } } as const;
 const REPORT = { ...OWN, guests: yes } as const;
 
 const ANYBODY = { self: yes, friend: yes, follower: yes, stranger: yes, blocked: yes } as const;
@@ -204,6 +208,23 @@ export const RULES = {
   'listen:start': COMMON,
   'listen:progress': REPORT,
   'listen:complete': REPORT,
+
+  'listen.import': NOTHING,
+  'jobs.list': OWN_THINGS,
+  'jobs.get': OWN,
+  'jobs.rows': OWN,
+  'jobs.cancel': OWN,
+
+  'listenbrainz.validate_token': NOTHING,
+  'listenbrainz.submit_listens': NOTHING,
+  'listenbrainz.listens': LISTENING,
+  'listenbrainz.listen_count': LISTENING,
+  'listenbrainz.playing_now': LISTENING,
+  'listenbrainz.feedback': LISTENING,
+  'listenbrainz.feedback.give': NOTHING,
+  'listenbrainz.delete_listen': NOTHING,
+  'listenbrainz.latest_import': NOTHING,
+  'listenbrainz.latest_import.set': NOTHING,
 
   'playlists.list': MY_LISTS,
   'playlists.create': NOTHING,

@@ -3,6 +3,7 @@ import type { AccountsTables } from './accounts/accounts.table.ts';
 import type { FavoritesTables } from './favorites/favorites.table.ts';
 import type { FeedTables } from './feed/feed.table.ts';
 import type { IntegrationsTables } from './integrations/integrations.table.ts';
+import type { JobsTables } from './jobs/jobs.table.ts';
 import type { LibraryTables } from './library/library.table.ts';
 import type { ListensTables } from './listens/listens.table.ts';
 import type { PlaylistsTables } from './playlists/playlists.table.ts';
@@ -13,6 +14,7 @@ import type { StatsTables } from './stats/stats.table.ts';
 /** Every table, by the slice that owns it. */
 export type Schema = AccountsTables &
   AdminTables &
+  JobsTables &
   LibraryTables &
   ListensTables &
   FavoritesTables &

@@ -1,6 +1,8 @@
 import type { Role } from '#contract/accounts.ts';
+import type { JobKind, JobState } from '#contract/jobs.ts';
 import type { PlaybackState } from '#contract/listens.ts';
 import type { MemberRole } from '#contract/playlists.ts';
+import type { HeardText } from '#contract/stats.ts';
 import type { EndedAccess } from './accounts/accounts.rules.ts';
 
 /** Everything that can have happened, in the past tense. Published after commit, before the caller gets its answer. */
@@ -10,16 +12,20 @@ export interface DomainEvents {
     user_id: string;
     username: string;
     session_id: string;
-    track_id: string;
+    /** Null for music that is not in the library: then `text` says what it is. */
+    track_id: string | null;
+    text?: HeardText;
     /** Seconds; null when unknown. */
     track_duration: number | null;
     position_ms: number;
     at_ms: number;
     rate: number;
     state: PlaybackState;
+    /** False for what another program says is playing: there is no session of it. */
+    is_stored?: boolean;
   };
   /** A session has just come to count as a listen. */
-  'listen.recorded': { user_id: string; session_id: string; track_id: string };
+  'listen.recorded': { user_id: string; session_id: string; track_id: string | null };
   'follow.created': { follower_id: string; following_id: string };
   'follow.removed': { follower_id: string; following_id: string };
   /** Who may see this person may have changed. */
@@ -43,6 +49,19 @@ export interface DomainEvents {
   'playlist.member_changed': { playlist_id: string; user_id: string; role: MemberRole | null };
   'playlist.visibility_changed': { playlist_id: string };
   'playlist.deleted': { playlist_id: string };
+  /** There is work for whoever runs jobs. */
+  'job.queued': { job_id: string };
+  /** A job has come to its end by its owner's wish: whoever runs it is to stop. */
+  'job.cancelled': { job_id: string };
+  /** How a job stands, for its owner's open clients. */
+  'job.progressed': {
+    user_id: string;
+    job_id: string;
+    kind: JobKind;
+    done: number;
+    total: number | null;
+    state: JobState;
+  };
   /** The scanner finished or moved on; for progress in open clients. */
   'library.scanned': { added: number; updated: number; moved: number; missing: number };
 }

@@ -59,6 +59,9 @@ export function startFanout(
   ctx.events.on('device.forgotten', ({ user_id, device_id }) => connections.endDevice(user_id, device_id));
   ctx.events.on('role.changed', ({ user_id, role }) => connections.setRole(user_id, role));
   ctx.events.on('session.role_changed', (change) => connections.setSessionRole(change));
+  ctx.events.on('job.progressed', ({ user_id, ...progress }) => {
+    broadcaster.emit(`user:${user_id}`, 'job:progress', progress);
+  });
   ctx.events.on('playlist.changed', async ({ playlist_id, version }) => {
     const open = playlistRooms.usersIn(playlist_id);
     for (const user_id of await memberIds(ctx.db, playlist_id)) {

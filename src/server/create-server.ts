@@ -6,6 +6,8 @@ import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.t
 import { createEventBus } from '#domain/events.ts';
 import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
+import { listenImports } from '#domain/listens/listens.jobs.ts';
+import { matchRecordings } from '#domain/listens/match-recordings.ts';
 import { createAudiences } from '#rooms/audience.ts';
 import { createConnections } from '#rooms/connections.ts';
 import { createFeedRoom } from '#rooms/feed/feed-room.ts';
@@ -19,9 +21,11 @@ import { createPacketLimit } from './gateway/packet-limit.ts';
 import { createApp } from './http/app.ts';
 import { serveAvatar, takeAvatar } from './http/avatars.ts';
 import { clientFiles } from './http/client-files.ts';
+import { takeImport } from './http/imports.ts';
 import { serveCover, streamTrack } from './http/media.ts';
 import { accountsRoutes } from './http/routes/accounts.ts';
 import { adminRoutes } from './http/routes/admin.ts';
+import { jobsRoutes } from './http/routes/jobs.ts';
 import { libraryRoutes } from './http/routes/library.ts';
 import { listensRoutes } from './http/routes/listens.ts';
 import { playlistsRoutes } from './http/routes/playlists.ts';
@@ -32,6 +36,7 @@ import { socialRoutes } from './http/routes/social.ts';
 import { statsRoutes } from './http/routes/stats.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
+import { createJobRunner } from './jobs/runner.ts';
 import { createImageProcess } from './media/image-process.ts';
 import { watchRenewals } from './renewal-watch.ts';
 import { createAddressOf } from './limits/address.ts';
@@ -49,6 +54,7 @@ import type { Schema } from '#domain/database.ts';
 import type { Scanner } from '#domain/library/scanner.ts';
 import type { Clock, Ids, Log } from '#domain/ports.ts';
 import type { Identity } from './identity/identity.ts';
+import type { JobRunner } from './jobs/runner.ts';
 import type { Config } from './config.ts';
 import type { Express } from 'express';
 import type { Limits } from './limits/limits.ts';
@@ -83,6 +89,7 @@ export interface RunningServer {
   ctx: Ctx;
   identity: Identity;
   scanner: Scanner;
+  jobs: JobRunner;
   /** The HTTP doors, so that tests can list every route there is. */
   app: Express;
   /** Ends in order: no new work, sockets told, rooms stored, database closed. */
@@ -148,6 +155,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     playbacks: createPlaybacks(),
   };
   const scanner = createScanner(ctx);
+  const jobs = createJobRunner(ctx, { listen_import: listenImports(ctx) });
+  // What was heard elsewhere may be among the new tracks.
+  ctx.events.on('library.scanned', async () => void (await matchRecordings(ctx)));
   const store = config.redisUrl === null ? null : await openSharedStore(config.redisUrl, log);
   const newLimiter = createLimiterFactory(store);
   const limiters = createLimiters(newLimiter, { ...LIMITS, ...options.limits });
@@ -193,6 +203,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...adminRoutes({ publicUrl, hasLocalAccounts: config.oidcIssuer === null }),
     ...securityRoutes(connections),
     ...secondFactorRoutes(identity.backoff),
+    ...jobsRoutes,
     ...libraryRoutes(scanner),
     ...listensRoutes,
     ...playlistsRoutes,
@@ -206,6 +217,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     routes,
     media: { stream: streamTrack(ctx), cover: serveCover(ctx, images) },
     avatars: { take: takeAvatar(ctx, images), serve: serveAvatar(ctx) },
+    takeImport: takeImport(ctx),
+    presence,
     client: clientFiles(options.clientDir ?? CLIENT_DIR),
     publicUrl,
     trustProxy: config.trustProxy,
@@ -224,6 +237,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
   });
   answer = app;
+  jobs.start();
   listenForUpgrades(
     http,
     ctx,
@@ -240,6 +254,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ctx,
     identity,
     scanner,
+    jobs,
     app,
     async stop() {
       isStopping = true;
@@ -250,7 +265,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       http.closeIdleConnections();
       connections.endAll('restart');
-      await scanner.stop();
+      await Promise.all([scanner.stop(), jobs.stop()]);
       await rooms.close();
       presence.close();
       sync.close();

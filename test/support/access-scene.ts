@@ -53,6 +53,8 @@ export interface Scene {
   playback(): Promise<string>;
   /** An item of the feed, of the owner's. */
   news(): Promise<string>;
+  /** A job of the owner's that is over. */
+  job(): Promise<string>;
   /** Puts follows and the block back as they belong. */
   settle(): Promise<void>;
   /** Changes when any row of any table does. */
@@ -191,8 +193,23 @@ export async function openScene(dialect: TestDialect): Promise<Scene> {
         .executeTakeFirstOrThrow();
       return item.id;
     },
+    async job() {
+      const id = newIds.id();
+      await ctx.write((trx) =>
+        trx
+          .insertInto('jobs')
+          .values({
+            ...{ id, user_id: owner.id, kind: 'listen_import', state: 'done', title: 'Import', payload_json: '{}' },
+            ...{ report_json: null, done: 1, total: 1, problem: null, attempts: 0, due_at_ms: 0, lease: null },
+            ...{ lease_ends_at_ms: null, created_at: 1, started_at: 1, finished_at: Math.floor(Date.now() / 1000) },
+          })
+          .execute(),
+      );
+      return id;
+    },
     async settle() {
       await world.server.scanner.whenIdle();
+      await world.server.jobs.whenIdle();
       const pairs = [
         [people.friend.id, owner.id],
         [owner.id, people.friend.id],

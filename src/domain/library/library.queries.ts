@@ -9,7 +9,8 @@ import type { Album, Artist, Track } from '#contract/library.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Schema } from '#domain/database.ts';
 import type { Order, SortColumn, SortValue } from './keyset.ts';
-import type { Expression, Kysely, NotNull, SqlBool } from 'kysely';
+import type { Expression, Kysely, NotNull, Selectable, SqlBool } from 'kysely';
+import type { TracksTable } from './library.table.ts';
 
 type Db = Kysely<Schema>;
 
@@ -368,4 +369,40 @@ export async function searchLibrary(
     albums: found[1].map(presentAlbum),
     artists: found[2].map(presentArtist),
   };
+}
+
+/** What decides whether a track is something heard elsewhere. */
+const MATCHED_COLUMNS = [
+  'id',
+  'title',
+  'artist',
+  'album',
+  'duration',
+  'recording_mbid',
+  'isrc',
+  'missing_since',
+  'title_sort',
+] as const;
+export type MatchableTrack = Pick<Selectable<TracksTable>, (typeof MATCHED_COLUMNS)[number]>;
+
+/** Tracks of these sort keys (title and artist), MBIDs of recordings or ISRCs. */
+export async function tracksLike(
+  db: Db,
+  { title_sorts, mbids, isrcs }: { title_sorts: readonly string[]; mbids: readonly string[]; isrcs: readonly string[] },
+): Promise<MatchableTrack[]> {
+  const found = new Map<string, MatchableTrack>();
+  for (const [column, values] of [
+    ['title_sort', title_sorts],
+    ['recording_mbid', mbids],
+    ['isrc', isrcs],
+  ] as const) {
+    const wanted = [...new Set(values)];
+    for (let i = 0; i < wanted.length; i += IDS_AT_ONCE) {
+      const some = wanted.slice(i, i + IDS_AT_ONCE);
+      for (const row of await db.selectFrom('tracks').select(MATCHED_COLUMNS).where(column, 'in', some).execute()) {
+        found.set(row.id, row);
+      }
+    }
+  }
+  return [...found.values()];
 }

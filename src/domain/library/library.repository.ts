@@ -5,6 +5,7 @@ import type { StoredCover } from './covers.ts';
 import type { TrackTags } from './library.rules.ts';
 import type { ScanProblemsTable, TracksTable } from './library.table.ts';
 import type { ReadResult } from './read-track.ts';
+import type { Insertable } from 'kysely';
 import type { TxCtx } from '#domain/context.ts';
 import { epochSeconds } from '#domain/ports.ts';
 
@@ -189,12 +190,14 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
         cover_hash: file.cover_hash,
         cover_source: file.cover_source,
         audio_hash: file.audio_hash,
+        recording_mbid: tags.recording_mbid,
+        isrc: tags.isrc,
         file_size_bytes: file.file_size_bytes,
         file_mtime_ms: file.file_mtime_ms,
         ...sortColumns(tags),
         updated_at: now,
         missing_since: null,
-      } satisfies Omit<TracksTable, 'id' | 'added_at'>,
+      } satisfies Omit<Insertable<TracksTable>, 'id' | 'added_at'>,
     };
   });
   await markRetagged(

@@ -94,6 +94,24 @@ export interface TrackTags {
   year: number | null;
   track_number: number | null;
   disc_number: number | null;
+  recording_mbid: string | null;
+  isrc: string | null;
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** ISO 3901: country, registrant, year, number. */
+const ISRC = /^[A-Z]{2}[A-Z0-9]{3}\d{7}$/;
+
+/** A UUID in its usual spelling, or null when the text is none. */
+export function cleanUuid(text: string | null | undefined): string | null {
+  const uuid = text?.trim().toLowerCase() ?? '';
+  return UUID.test(uuid) ? uuid : null;
+}
+
+/** An ISRC without hyphens, or null when the text is none. */
+export function cleanIsrc(text: string | null | undefined): string | null {
+  const isrc = text?.replace(/[\s-]/g, '').toUpperCase() ?? '';
+  return ISRC.test(isrc) ? isrc : null;
 }
 
 type SortColumns = Pick<TracksTable, 'search_text' | 'title_sort' | 'artist_sort' | 'album_sort'>;

@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 /** A piece of music. Its id stays when the file is moved, renamed or retagged, and when it is gone. */
 export interface TracksTable {
   id: string;
@@ -24,6 +26,9 @@ export interface TracksTable {
   cover_source: 'embedded' | 'folder' | null;
   /** Hash of head, tail and length of the audio without its tags: the same after a retag. */
   audio_hash: string;
+  /** What MusicBrainz calls the recording, and its ISRC (upper case, without hyphens), as the file says. */
+  recording_mbid: Generated<string | null>;
+  isrc: Generated<string | null>;
   file_size_bytes: number;
   file_mtime_ms: number;
   /** Folded words of title, artist, album: lower case, without accents, for search. */

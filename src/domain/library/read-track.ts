@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { parseBuffer, parseFile, selectCover } from 'music-metadata';
 import { identifyAudio } from './audio-hash.ts';
 import { storeCover } from './covers.ts';
-import { cleanTag, titleFromPath } from './library.rules.ts';
+import { cleanIsrc, cleanTag, cleanUuid, titleFromPath } from './library.rules.ts';
 import type { Container } from './audio-hash.ts';
 import type { StoredCover } from './covers.ts';
 import type { TrackTags } from './library.rules.ts';
@@ -95,6 +95,8 @@ function tagsOf({ common }: IAudioMetadata, trackPath: string): TrackTags {
     year: yearOf(common),
     track_number: positive(common.track.no, 99_999),
     disc_number: positive(common.disk.no, 9999),
+    recording_mbid: cleanUuid(common.musicbrainz_recordingid),
+    isrc: common.isrc?.map(cleanIsrc).find((isrc) => isrc !== null) ?? null,
   };
 }
 

@@ -57,7 +57,7 @@ export interface RecordingsTable {
   id: string;
   /** Artist, title, album and MBID, normalised: the same four are the same recording. */
   recording_key: string;
-  /** Artist and title, normalised: by these a track is found for it. */
+  /** Title and artist as `tracks.title_sort` has them: by these a track is found for it. */
   match_key: string;
   title: string;
   artist: string;
@@ -78,7 +78,38 @@ export interface PrivateSessionsTable {
   ends_at_ms: number;
 }
 
+/** A listen another program named that is a session we have. */
+export interface ListenAliasesTable {
+  user_id: string;
+  external_key: string;
+  session_id: string;
+  /** The import that said so; null: a program that submits. */
+  job_id: string | null;
+}
+
+/** What a person says of something heard, where it is no favourite: hate, and love of what is not in the library. */
+export interface ListenFeedbackTable {
+  user_id: string;
+  /** `t:<track_id>`, `r:<recording_id>` or `m:<recording_mbid>`: the first that is known. */
+  subject: string;
+  track_id: string | null;
+  recording_id: string | null;
+  recording_mbid: string | null;
+  score: 1 | -1;
+  created_at: number;
+}
+
+/** Up to when (epoch seconds) a program has imported from a service; ListenBrainz keeps it for its importers. */
+export interface LatestImportsTable {
+  user_id: string;
+  service: string;
+  ts: number;
+}
+
 export interface ListensTables {
+  listen_aliases: ListenAliasesTable;
+  listen_feedback: ListenFeedbackTable;
+  latest_imports: LatestImportsTable;
   listening_sessions: ListeningSessionsTable;
   recordings: RecordingsTable;
   private_sessions: PrivateSessionsTable;

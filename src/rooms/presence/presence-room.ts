@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { tracksByIds } from '#domain/library/library.queries.ts';
 import { isShownSession } from '#domain/listens/listens.queries.ts';
+import { privateUntil } from '#domain/listens/private-session.ts';
 import { underWayMs } from '#domain/listens/under-way.rules.ts';
 import type { ListeningUpdate } from '#contract/listens.ts';
 import type { OwnPresence, PresenceStatus } from '#contract/presence.ts';
@@ -106,8 +107,9 @@ export function createPresenceRoom(
   }
 
   function updateOf({ progress, track = null }: Playing): ListeningUpdate {
-    const { user_id, username, position_ms, at_ms, state } = progress;
-    return { user_id, username, track, position_ms, at_ms, state };
+    const { user_id, username, position_ms, at_ms, state, text } = progress;
+    const named = track === null && text !== undefined ? { text } : {};
+    return { user_id, username, track, ...named, position_ms, at_ms, state };
   }
 
   /** [PR10-5] Of several playbacks the one that began, or went on after a pause, last; a paused one if none plays. */
@@ -171,9 +173,11 @@ export function createPresenceRoom(
 
   /** A playback nobody here has heard of: whether it may be shown, and what it is of. */
   async function look(listener: Listener, one: Playing): Promise<void> {
-    const { user_id, session_id, track_id } = one.progress;
-    const isShown = await isShownSession(ctx.db, session_id);
-    const track = isShown ? ((await tracksByIds(ctx.db, [track_id])).get(track_id) ?? null) : null;
+    const { user_id, session_id, track_id, is_stored = true } = one.progress;
+    const isShown = is_stored
+      ? await isShownSession(ctx.db, session_id)
+      : !(await privateUntil(ctx, user_id)).has(user_id);
+    const track = isShown && track_id !== null ? ((await tracksByIds(ctx.db, [track_id])).get(track_id) ?? null) : null;
     // It may have ended, or been withdrawn, while it was looked up.
     if (listeners.get(user_id) !== listener || listener.playing.get(session_id) !== one) return;
     one.track = track;
@@ -225,6 +229,14 @@ export function createPresenceRoom(
       if (listener === undefined) {
         listener = { playing: new Map(), told: null, toldMs: 0, pending: null };
         listeners.set(user_id, listener);
+      }
+      // Another program tells of one thing at a time.
+      if (progress.is_stored === false) {
+        for (const [id, other] of listener.playing) {
+          if (id === session_id || other.progress.is_stored !== false) continue;
+          clearTimeout(other.expiry);
+          listener.playing.delete(id);
+        }
       }
       const known = listener.playing.get(session_id);
       if (known === undefined) {

@@ -1,17 +1,27 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
-import { avatarDoor, coverDoor, DOORS, streamDoor, takeAvatarDoor } from '#contract/doors.ts';
+import {
+  avatarDoor,
+  coverDoor,
+  DOORS,
+  importDoor,
+  LISTENBRAINZ_DOORS,
+  streamDoor,
+  takeAvatarDoor,
+} from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { requireOwnRequest } from '../identity/origins.ts';
 import { newIds } from '../ids.ts';
 import { trustProxyOf } from '../limits/address.ts';
 import { ENDPOINT_LIMITS } from '../limits/limits.ts';
 import { pageLimits } from '../limits/page-limits.ts';
+import { listenBrainzPaths, listenBrainzRouter } from './listenbrainz.ts';
 import { addressesOf, mountDoor, mountRefusals, mountRoutes } from './mount.ts';
 import { docsPage, openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
+import type { PresenceRoom } from '#rooms/presence/presence-room.ts';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Identity } from '../identity/identity.ts';
 import type { AddressOf } from '../limits/address.ts';
@@ -26,6 +36,8 @@ export interface AppParts {
   routes: readonly Route[];
   media: { stream: MediaHandler; cover: MediaHandler };
   avatars: { take(req: Request, res: Response, actor: Actor): Promise<void>; serve: MediaHandler };
+  takeImport(req: Request, res: Response, actor: Actor): Promise<void>;
+  presence: Pick<PresenceRoom, 'listeningOf'>;
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
@@ -102,7 +114,9 @@ export function createApp(parts: AppParts): Express {
     const ready = await parts.isReady();
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unready' });
   });
-  app.use(['/api', '/1'], (req: Request, res: Response, next: NextFunction) => {
+  app.use(listenBrainzPaths());
+  app.use('/api/v1', listenBrainzRouter(parts));
+  app.use('/api', (req: Request, res: Response, next: NextFunction) => {
     res.vary('Cookie, Authorization');
     try {
       if (isByCookie(req)) requireOwnRequest(req, (origin) => identity.isOwnOrigin(origin), 'http');
@@ -118,7 +132,9 @@ export function createApp(parts: AppParts): Express {
   const endpoints = routes.map((route) => route.endpoint);
   const api = express.Router();
   // Both are made once, when first asked for: anybody may ask.
-  const openApi = once(() => JSON.stringify(openApiOf([...endpoints, logout], DOORS, publicUrl)));
+  const openApi = once(() =>
+    JSON.stringify(openApiOf([...endpoints, logout], [...DOORS, ...LISTENBRAINZ_DOORS], publicUrl)),
+  );
   const docs = once(() => docsPage([...endpoints, logout]));
   api.get('/openapi.json', (_req, res) => void res.set('cache-control', 'no-cache').type('json').send(openApi()));
   const admitMedia = async (req: Request): Promise<Actor> => {
@@ -143,6 +159,7 @@ export function createApp(parts: AppParts): Express {
     return actor;
   };
   mountDoor(api, ctx, (req) => admit(req, takeAvatarDoor), takeAvatarDoor, avatars.take);
+  mountDoor(api, ctx, (req) => admit(req, importDoor), importDoor, parts.takeImport);
   mountRoutes(api, ctx, admit, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);

@@ -35,6 +35,8 @@ export function createLimiterFactory(store: SharedStore | null): LimiterFactory 
 export interface Limiters {
   /** Counts one. @throws DomainError `too_many` with `retryAfter`. */
   take(name: LimitName, key: string): Promise<void>;
+  /** Counts one, and says what is left, for callers who are told so. */
+  spend(name: LimitName, key: string): Promise<Spent>;
   /** Counts one afterwards, for what only counts when it failed; `refuseSpent` then speaks. */
   count(name: LimitName, key: string): Promise<void>;
   /** Costs nothing to ask. @throws DomainError `too_many` once `count` has reached the limit. */
@@ -43,6 +45,15 @@ export interface Limiters {
   block(name: LimitName, key: string): Promise<void>;
   /** @throws DomainError `too_many` while blocked. */
   refuseBlocked(name: LimitName, key: string): Promise<void>;
+}
+
+/** How a limit stands after one more. */
+export interface Spent {
+  limit: number;
+  remaining: number;
+  /** Until it is whole again (ms). */
+  resetMs: number;
+  isOver: boolean;
 }
 
 export function createLimiters(newLimiter: LimiterFactory, limits: Limits = LIMITS): Limiters {
@@ -75,6 +86,16 @@ export function createLimiters(newLimiter: LimiterFactory, limits: Limits = LIMI
       } catch (rejected) {
         if (!(rejected instanceof RateLimiterRes)) throw rejected;
         throw tooMany(name, rejected.msBeforeNext);
+      }
+    },
+    async spend(name, key) {
+      const limit = limits[name].points;
+      try {
+        const { remainingPoints, msBeforeNext } = await limiterOf(name).consume(key);
+        return { limit, remaining: remainingPoints, resetMs: msBeforeNext, isOver: false };
+      } catch (rejected) {
+        if (!(rejected instanceof RateLimiterRes)) throw rejected;
+        return { limit, remaining: 0, resetMs: rejected.msBeforeNext, isOver: true };
       }
     },
     async count(name, key) {

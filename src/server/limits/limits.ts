@@ -1,4 +1,5 @@
 import * as security from '#contract/security.ts';
+import { importDoor } from '#contract/doors.ts';
 import { createTicket } from '#contract/playlists.ts';
 import { searchUsers } from '#contract/social.ts';
 import type { Rate } from '#rooms/token-bucket.ts';
@@ -20,6 +21,12 @@ export const LIMITS = {
   person: { points: 1_000, seconds: 10, of: 'calls' },
   /** Per person, starts of streams and covers: a grid scrolled at speed asks for some hundred pictures. */
   media: { points: 2_000, seconds: 10, of: 'calls for files' },
+  /** Per person, calls below `/1/`: ListenBrainz' own number, which its programs keep to. */
+  scrobbler: { points: 50, seconds: 10, of: 'calls' },
+  /** Per address, calls below `/1/` that are of nobody we know: as ListenBrainz has it. */
+  scrobbler_address: { points: 30, seconds: 10, of: 'calls' },
+  /** Per person, files to import in a day: a past is brought once, in a few tries. */
+  import: { points: 20, seconds: 86_400, of: 'imports' },
   /** Per address, calls of nobody we know, at all three doors: after that no token is verified for it. A page that forgot to sign in makes a handful. */
   stranger: { points: 300, seconds: 60, of: 'calls without a valid sign-in' },
   /** Per address, pages and documents that are open to all; a sign-in makes four. */
@@ -55,6 +62,7 @@ export const UNKNOWN_EVENT_COST = 10;
 /** REST operations with a limit of their own beside `person`, by the endpoint's name. */
 export const ENDPOINT_LIMITS: Readonly<Record<string, LimitName>> = {
   [searchUsers.name]: 'people_search',
+  [importDoor.name]: 'import',
   [createTicket.name]: 'ticket',
   [security.createToken.name]: 'api_token',
   [security.changePassword.name]: 'confirmation',

@@ -49,6 +49,8 @@ describe.each(FORMATS)('%s', (format) => {
       year: 1999,
       track_number: 3,
       disc_number: 2,
+      recording_mbid: null,
+      isrc: null,
     });
     expect(track.duration).toBeGreaterThan(0.8);
     expect(track.duration).toBeLessThan(1.2);

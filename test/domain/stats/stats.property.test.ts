@@ -52,6 +52,8 @@ function tagsOf(random: Random, n: number) {
     year: null,
     track_number: null,
     disc_number: null,
+    recording_mbid: null,
+    isrc: null,
   };
 }
 
