@@ -68,7 +68,7 @@ async function scanTrack({ ctx, random }: World, n: number, track_id: string | n
           file: {
             library_root: '/music',
             track_path: `${n}.flac`,
-            tags: { ...tagsOf(random, n), isrc: null, recording_mbid: null },
+            tags: tagsOf(random, n),
             duration: 200,
             codec: 'FLAC',
             container: 'flac',

@@ -280,7 +280,7 @@ export const de = {
     nobodyFound: 'Unter diesem Namen ist niemand zu finden.',
     paused: 'Pausiert',
     playing: 'Läuft',
-    since: (time: string) => `hört seit ${time}`,
+    since: (time: string) => `seit ${time}`,
     groups: { listening: 'Hören gerade', online: 'Da', away: 'Abwesend', offline: 'Nicht da' },
     lastKnown: 'Nicht live: so war es, als die Verbindung abriss',
     ownPrivate: 'Du bist privat: Freunde sehen nicht, was du hörst.',

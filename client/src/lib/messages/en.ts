@@ -276,7 +276,7 @@ export const en = {
     nobodyFound: 'Nobody of that name is to be found.',
     paused: 'Paused',
     playing: 'Playing',
-    since: (time: string) => `listening since ${time}`,
+    since: (time: string) => `since ${time}`,
     groups: { listening: 'Listening', online: 'Here', away: 'Away', offline: 'Not here' },
     lastKnown: 'Not live: this is how it was when the line was lost',
     ownPrivate: 'You are private: friends do not see what you hear.',

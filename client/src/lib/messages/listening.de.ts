@@ -117,7 +117,7 @@ export const listeningDe: typeof listeningEn = {
     asTable: 'Als Tabelle zeigen',
     asChart: 'Als Bild zeigen',
     series: 'Im Verlauf',
-    seriesSummary: (label: string, value: string) => `Am meisten wurde gehört in ${label}: ${value}.`,
+    seriesSummary: (label: string, value: string) => `Am meisten: ${label} mit ${value}.`,
     when: 'Wann',
     clock: 'Höruhr',
     clockSummary: (day: string, hour: string) => `Am meisten wird am ${day} gegen ${hour} gehört.`,

@@ -115,7 +115,7 @@ export const listeningEn = {
     asTable: 'Show as table',
     asChart: 'Show as chart',
     series: 'Over time',
-    seriesSummary: (label: string, value: string) => `Most was heard in ${label}: ${value}.`,
+    seriesSummary: (label: string, value: string) => `${label} has the most: ${value}.`,
     when: 'When',
     clock: 'Listening clock',
     clockSummary: (day: string, hour: string) => `Most is heard on ${day} around ${hour}.`,
