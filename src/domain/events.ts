@@ -23,8 +23,6 @@ export interface DomainEvents {
     at_ms: number;
     rate: number;
     state: PlaybackState;
-    /** False for what another program says is playing: there is no session of it. */
-    is_stored?: boolean;
   };
   /** A session has just come to count as a listen. */
   'listen.recorded': { user_id: string; session_id: string; track_id: string | null };

@@ -87,7 +87,6 @@ async function tellNow(ctx: Ctx, actor: Actor, listen: SubmittedListen, recordin
       position_ms: 0,
       at_ms: ctx.clock.nowMs(),
       rate: 1,
-      is_stored: false,
       state: 'playing',
     },
   });
@@ -110,7 +109,6 @@ async function endNow(ctx: Ctx, actor: Actor, listen: WholeListen, { recording_i
       position_ms: durationMs ?? 0,
       at_ms: nowMs,
       rate: 1,
-      is_stored: false,
       state: 'stopped',
     },
   });
