@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
-import { Readable, Transform } from 'node:stream';
+import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { IMPORT_LIMIT_BYTES } from '#contract/jobs.ts';
 import { DomainError } from '#domain/errors.ts';
@@ -9,10 +9,12 @@ import { importFile, makeImportFolder } from '#domain/listens/import/import-file
 import { requireNoImport, startImport } from '#domain/listens/start-import.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { Request, Response } from 'express';
+import type { Readable } from 'node:stream';
 
 const tooLarge = () => new DomainError('too_large', `A file may have at most ${IMPORT_LIMIT_BYTES / 1_000_000} MB.`);
 const badFile = (message: string) =>
   new DomainError('invalid', `file: ${message}`, { errors: [{ path: 'file', message }] });
+const brokenOff = () => new DomainError('malformed', 'The upload was broken off.');
 const UNTITLED = 'Import';
 
 /** Refuses more than is taken, while it comes. */
@@ -39,9 +41,18 @@ async function store(source: Readable, file: string): Promise<void> {
   }
 }
 
-/** The body of a call, whose end (also by breaking off) ends what is made of it, and whose connection outlives a refusal. */
-function bodyOf(req: Request): Readable {
-  return Readable.from(req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, { objectMode: false });
+/** Stores the body as it is. What comes after a refusal is read and forgotten, so that the answer can be read. */
+async function storeBody(req: Request, file: string): Promise<void> {
+  const body = new PassThrough();
+  req.on('close', () => void (req.readableEnded || body.destroy(brokenOff())));
+  req.pipe(body);
+  try {
+    await store(body, file);
+  } catch (error) {
+    req.unpipe(body);
+    req.resume();
+    throw error;
+  }
 }
 
 /** Stores the one file of a form (RFC 7578), which is in the field `file`. @returns what it is called */
@@ -86,7 +97,7 @@ async function storeForm(req: Request, file: string): Promise<string> {
       if (stored === null) fail(badFile('the file is missing'));
       else stored.then(() => resolve(title), fail);
     });
-    req.on('close', () => void (req.readableEnded || fail(new Error('the upload was broken off'))));
+    req.on('close', () => void (req.readableEnded || fail(brokenOff())));
     req.pipe(form);
   });
 }
@@ -107,7 +118,7 @@ export function takeImport(ctx: Ctx): (req: Request, res: Response, actor: Actor
     const coming = `${file}.part`;
     await makeImportFolder(ctx);
     try {
-      const title = isForm ? await storeForm(req, coming) : await store(bodyOf(req), coming).then(() => UNTITLED);
+      const title = isForm ? await storeForm(req, coming) : await storeBody(req, coming).then(() => UNTITLED);
       const { size } = await stat(coming);
       if (size === 0) throw badFile('the file is empty');
       await rename(coming, file);
@@ -116,9 +127,6 @@ export function takeImport(ctx: Ctx): (req: Request, res: Response, actor: Actor
     } catch (error) {
       // Nothing of a refused or broken upload stays.
       await Promise.all([rm(coming, { force: true }), rm(file, { force: true })]);
-      if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') {
-        throw new DomainError('malformed', 'The upload was broken off.', { cause: error });
-      }
       throw error;
     }
   };

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ImportReport } from '#contract/jobs.ts';
+import type { ImportReport } from '#contract/jobs.ts';
 import { cancelJob } from '#domain/jobs/cancel-job.ts';
 import { job, jobRows, jobs } from '#domain/jobs/jobs.queries.ts';
 import { claimJob, LEASE_MS } from '#domain/jobs/queue.ts';
