@@ -217,7 +217,7 @@ describe('what was heard', () => {
       await bring();
       expect([await count('Found in the library'), await count('Rows read')]).toEqual([1, 3]);
       await page.getByRole('button', { name: /^(Without a time|Could not be read): 1 row$/ }).click();
-      await page.getByText(/yesterday evening/).waitFor();
+      await page.getByText(/The Firsts.*Two/).waitFor();
       const download = page.waitForEvent('download');
       await page.getByRole('button', { name: 'All as CSV' }).click();
       expect((await download).suggestedFilename()).toMatch(/^import-.*\.csv$/);
