@@ -193,7 +193,47 @@ describe('what was heard', () => {
     await chip.waitFor({ state: 'detached' });
   });
 
-  test('[JO24] the views of listening have no accessibility fault and never scroll sideways', async () => {
+  test(
+    '[JO24] what was heard elsewhere is imported: found, kept without the library, or refused with the reason, and never twice',
+    { timeout: 90_000 },
+    async () => {
+      const { page } = ana;
+      const csv = [
+        'artist,album,track,date',
+        'The Firsts,Numbers,One,02 Nov 2025 10:00',
+        'Nobody Here,,Elsewhere,03 Nov 2025 11:00',
+        'The Firsts,Numbers,Two,yesterday evening',
+      ].join('\n');
+      const file = { name: 'scrobbles.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) };
+      const bring = async () => {
+        await page.goto(`${server.url}/import`);
+        await page.getByLabel('Choose a file').setInputFiles(file);
+        await page.getByRole('heading', { level: 1, name: 'scrobbles.csv' }).waitFor();
+        await page.locator('p[role=status]', { hasText: 'Done' }).waitFor();
+      };
+      const count = async (name: string) =>
+        Number(await page.locator('dl > div').filter({ hasText: name }).getByRole('definition').innerText());
+
+      await bring();
+      expect([await count('Found in the library'), await count('Rows read')]).toEqual([1, 3]);
+      await page.getByRole('button', { name: /^(Without a time|Could not be read): 1 row$/ }).click();
+      await page.getByText(/The Firsts.*Two/).waitFor();
+      const download = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'All as CSV' }).click();
+      expect((await download).suggestedFilename()).toMatch(/^import-.*\.csv$/);
+      await page.getByRole('link', { name: 'Show in history' }).click();
+      await page.getByText('Elsewhere', { exact: true }).waitFor();
+      await page.getByText('Not in the library', { exact: true }).waitFor();
+
+      await bring();
+      await page.getByRole('button', { name: 'Already in your history: 2 rows' }).waitFor();
+      // A closed tab changes nothing: the import is found again in the list.
+      await page.getByRole('link', { name: 'All imports' }).click();
+      await expect.poll(() => page.getByRole('link', { name: /^scrobbles\.csv/ }).count()).toBe(2);
+    },
+  );
+
+  test('[JO25] the views of listening have no accessibility fault and never scroll sideways', async () => {
     const { page } = ana;
     for (const width of [320, 1280]) {
       await page.setViewportSize({ width, height: 844 });
@@ -202,6 +242,7 @@ describe('what was heard', () => {
         '/stats?period=month',
         `/stats/year/${new Date().getFullYear()}`,
         '/feed',
+        '/import',
       ]) {
         await page.goto(server.url + view);
         await page.getByRole('heading', { level: 1 }).waitFor();

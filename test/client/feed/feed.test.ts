@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Feed, merged } from '../../../client/src/features/feed/feed.svelte.ts';
+import { Feed } from '../../../client/src/features/feed/feed.svelte.ts';
+import { merged } from '../../../client/src/features/feed/merged.ts';
 import { gateway } from '../../../client/src/lib/gateway.svelte.ts';
 import { ApiProblem } from '../../../client/src/lib/problem.ts';
 import { fakeServer, refusal } from '../support/fake-server.ts';

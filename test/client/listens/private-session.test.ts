@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { minutesUntilMorning, privateSession } from '../../../client/src/features/listens/private-session.svelte.ts';
+import { privateSession } from '../../../client/src/features/listens/private-session.svelte.ts';
+import { minutesUntilMorning } from '../../../client/src/features/listens/until-morning.ts';
 import { toaster } from '../../../client/src/ui/toaster.svelte.ts';
 import { fakeServer, refusal } from '../support/fake-server.ts';
 import type { FakeServer } from '../support/fake-server.ts';

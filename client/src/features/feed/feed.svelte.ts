@@ -3,19 +3,13 @@ import { gateway } from '../../lib/gateway.svelte.ts';
 import { asProblem } from '../../lib/problem.ts';
 import { problemText } from '../../lib/problem-text.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
+import { merged, without } from './merged.ts';
 import type { FeedItem } from '#contract/feed.ts';
 import type { ApiProblem } from '../../lib/problem.ts';
 
 interface Page {
   items: FeedItem[];
   next_cursor: string | null;
-}
-
-/** Newest first, each once; of two with one time the one told later stands first. */
-export function merged(news: readonly FeedItem[], known: readonly FeedItem[]): FeedItem[] {
-  const ids = new Set<string>();
-  const all = [...news, ...known].filter(({ id }) => !ids.has(id) && ids.add(id));
-  return all.sort((a, b) => b.created_at - a.created_at);
 }
 
 /**
@@ -128,10 +122,10 @@ export class Feed {
   /** Reads the newest page anew: what may not be seen any more is gone, what is told meanwhile stays. */
   async load(): Promise<void> {
     this.#problem = null;
-    const before = new Set([...(this.#items ?? []), ...this.#fresh].map(({ id }) => id));
+    const before = [...(this.#items ?? []), ...this.#fresh];
     try {
       const page = await api.get<Page>('/social/feed', { limit: 50 });
-      const arrived = [...this.#fresh, ...(this.#items ?? [])].filter(({ id }) => !before.has(id));
+      const arrived = without([...this.#fresh, ...(this.#items ?? [])], before);
       this.#items = merged(arrived, page.items);
       this.#fresh = [];
       this.#older = page.next_cursor;
@@ -165,7 +159,7 @@ export class Feed {
 
   #add(news: readonly FeedItem[]): void {
     const known = this.#items ?? [];
-    this.#fresh = merged(news, this.#fresh).filter(({ id }) => !known.some((item) => item.id === id));
+    this.#fresh = without(merged(news, this.#fresh), known);
     // Before the first page there is no list to put them on: `load` takes them in.
     if (this.#items !== null && !this.#isReading()) this.showFresh();
   }

@@ -11,15 +11,6 @@ import type { PrivateSession as Reply } from '#contract/history.ts';
 const MINUTE_MS = 60_000;
 /** Said this long before the end. */
 const WARN_MS = 10 * MINUTE_MS;
-/** "Until tomorrow" ends at this hour of the morning. */
-const MORNING = 6;
-
-/** Minutes from now until six tomorrow morning, by the clock of this device. */
-export function minutesUntilMorning(now: Date): number {
-  const morning = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, MORNING);
-  return Math.ceil((morning.getTime() - now.getTime()) / MINUTE_MS);
-}
-
 /** Whether what I hear is shown to nobody, and until when. */
 class PrivateSession {
   #endsAtMs = $state<number | null>(null);
