@@ -67,7 +67,7 @@ export function listenBrainzPaths(): RequestHandler {
   return (req, res, next) => {
     const [path = '', query] = split(req.url);
     if (!PREFIX.test(path)) return next();
-    res.set(CORS).vary('Authorization');
+    res.set(CORS).vary('Cookie, Authorization');
     if (req.method === 'OPTIONS') return void res.status(204).end();
     const rest = path
       .replace(PREFIX, '')

@@ -272,7 +272,7 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ),
         ...of(
           'domain/listens/listens.rules.test.ts',
-          '[LP4] any order and repetition of any reports never covers more than wall time × rate, nor more than the track',
+          '[LP4] whatever is reported, in whatever order: never more than wall time × rate, nor than the track',
         ),
         ...of(
           FAKED,

@@ -372,6 +372,8 @@ describe.each(DIALECTS)('the REST door on $name', (dialect) => {
     await take(playlists.removeCollaborator, ana, { id, user_id: ben.id });
     await take(playlists.deletePlaylist, ana, { id });
     await take(social.unfollow, ben, { user_id: ana.id });
+    await take(social.block, ben, { user_id: ana.id });
+    await take(social.unblock, ben, { user_id: ana.id });
     await take(library.startScan, admin);
     for (const [endpoint, body] of answers) {
       const parsed = endpoint.reply.safeParse(body);

@@ -46,6 +46,9 @@ describe('limits in memory', () => {
     expect(table).toEqual([
       ['person', 1_000, 10],
       ['media', 2_000, 10],
+      ['scrobbler', 50, 10],
+      ['scrobbler_address', 30, 10],
+      ['import', 20, 86_400],
       ['stranger', 300, 60],
       ['page', 1_200, 60],
       ['sign_in', 300, 60],
@@ -63,6 +66,7 @@ describe('limits in memory', () => {
       'playlists.ticket': 'ticket',
       'auth.tokens.create': 'api_token',
       'auth.password': 'confirmation',
+      'listen.import': 'import',
     });
   });
 
