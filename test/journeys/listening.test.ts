@@ -151,7 +151,8 @@ describe('what was heard', () => {
       await play('Two');
       await server.kill();
       const player = ana.page.getByRole('region', { name: 'Player' });
-      await player.getByText('1 play waiting to be sent').waitFor();
+      // The last words of the play before may still be among them.
+      await player.getByText(/^[12] plays? waiting to be sent$/).waitFor();
       // The music is all there: it goes on, and is heard to where it counts.
       const heard = () =>
         ana.page.evaluate(() => Math.max(...[...document.querySelectorAll('audio')].map((audio) => audio.currentTime)));
@@ -159,7 +160,7 @@ describe('what was heard', () => {
       const { port } = new URL(server.url);
       server = await spawnServer(folders, { env: { PORT: port } });
       await player.getByText('waiting to be sent').waitFor({ state: 'detached', timeout: 30_000 });
-      await player.getByRole('button', { name: 'Pause' }).click();
+      // It may still play, or have come to its end on a slow machine: leaving the page ends it either way.
       await ana.page.goto(`${server.url}/history?include=all`);
       await ana.page.getByRole('button', { name: 'Actions for Two' }).waitFor();
       expect(await ana.page.getByRole('button', { name: 'Actions for Two' }).count()).toBe(1);
