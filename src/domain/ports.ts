@@ -53,9 +53,16 @@ export interface SecretBox {
 export interface PlaylistDocs {
   /**
    * Edits a live document as `user_id`, through the same room and storage as everybody's edits; resolves once stored and passed on.
-   * `edit` must be synchronous.
+   * `edit` must be synchronous. An `act` names it as a whole, for the list's history, and has the list kept as it was before.
    */
-  transact<T>(playlist_id: string, user_id: string, edit: (doc: Y.Doc) => T): Promise<T>;
+  transact<T>(playlist_id: string, user_id: string, edit: (doc: Y.Doc) => T, act?: PlaylistAct): Promise<T>;
+}
+
+/** An edit of many entries that people see as one. */
+export interface PlaylistAct {
+  kind: 'sorted' | 'restored';
+  details: Readonly<Record<string, string | boolean>>;
+  checkpoint: { id: string; reason: 'before_sort' | 'before_restore' };
 }
 
 export function epochSeconds(clock: Clock): number {

@@ -17,6 +17,7 @@ import { createApp } from './http/app.ts';
 import { serveAvatar, takeAvatar } from './http/avatars.ts';
 import { clientFiles } from './http/client-files.ts';
 import { serveCover, streamTrack } from './http/media.ts';
+import { servePlaylistCover, takePlaylistCover } from './http/playlist-covers.ts';
 import { accountsRoutes } from './http/routes/accounts.ts';
 import { adminRoutes } from './http/routes/admin.ts';
 import { libraryRoutes } from './http/routes/library.ts';
@@ -27,6 +28,7 @@ import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
+import { watchEpochs } from './epoch-watch.ts';
 import { createImageProcess } from './media/image-process.ts';
 import { watchRenewals } from './renewal-watch.ts';
 import { createAddressOf } from './limits/address.ts';
@@ -173,6 +175,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   gateway.start({ ctx, identity, connections, audiences, presence, packets });
   const sync = createPlaylistSync({ ctx, identity, rooms, connections });
   const stopWatching = watchRevocations(ctx, identity, connections);
+  const stopLookingAtEpochs = watchEpochs(ctx, rooms);
   const stopRenewing = watchRenewals(ctx, identity, connections);
 
   let isStopping = false;
@@ -184,7 +187,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...secondFactorRoutes(identity.backoff),
     ...libraryRoutes(scanner),
     ...listensRoutes,
-    ...playlistsRoutes,
+    ...playlistsRoutes({ publicUrl }),
     ...socialRoutes(presence),
   ];
   const app = createApp({
@@ -193,6 +196,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     routes,
     media: { stream: streamTrack(ctx), cover: serveCover(ctx, images) },
     avatars: { take: takeAvatar(ctx, images), serve: serveAvatar(ctx) },
+    playlistCovers: { take: takePlaylistCover(ctx, images), serve: servePlaylistCover(ctx) },
     client: clientFiles(options.clientDir ?? CLIENT_DIR),
     publicUrl,
     trustProxy: config.trustProxy,
@@ -232,6 +236,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       isStopping = true;
       stopWatching();
       stopRenewing();
+      stopLookingAtEpochs();
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       http.closeIdleConnections();
       connections.endAll('restart');

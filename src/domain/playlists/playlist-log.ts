@@ -1,8 +1,11 @@
 import { epochSeconds } from '../ports.ts';
 import { notFound } from '../errors.ts';
 import { inTransaction } from '../unit-of-work.ts';
+import { takeCheckpoint } from './checkpoints.ts';
 import { projectChanges } from './project-tracks.ts';
+import type { ChangeKind } from '#contract/playlists.ts';
 import type { Ctx, TxCtx } from '../context.ts';
+import type { NewCheckpoint } from './checkpoints.ts';
 import type { Change } from './project-tracks.ts';
 
 /** Rows of one log before it is worth folding them into a snapshot. */
@@ -14,6 +17,11 @@ export interface LoadedLog {
   last_seq: number;
   /** Whose each Yjs client id is. */
   clients: Map<number, string>;
+  epoch: number;
+  /** Client ids of earlier epochs. */
+  retired: Set<number>;
+  /** When the list was last kept as it was, in epoch seconds; 0: never. */
+  checkpointed_at: number;
 }
 
 /** Whether a list has not been deleted. */
@@ -24,7 +32,20 @@ export async function isListThere(ctx: Ctx, playlist_id: string): Promise<boolea
 
 /** All that is stored of a playlist's document. @throws DomainError not_found */
 export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog> {
-  if (!(await isListThere(ctx, playlist_id))) throw notFound('playlist');
+  const list = await ctx.db
+    .selectFrom('user_playlists')
+    .select(['epoch'])
+    .select((eb) =>
+      eb
+        .selectFrom('playlist_checkpoints')
+        .select((inner) => inner.fn.max('created_at').as('at'))
+        .whereRef('playlist_id', '=', 'user_playlists.id')
+        .as('checkpointed_at'),
+    )
+    .where('id', '=', playlist_id)
+    .executeTakeFirst();
+  if (list === undefined) throw notFound('playlist');
+  const { epoch } = list;
   const rows = await ctx.db
     .selectFrom('playlist_updates')
     .select(['seq', 'bytes'])
@@ -36,15 +57,36 @@ export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog>
     .select(['client_id', 'user_id'])
     .where('playlist_id', '=', playlist_id)
     .execute();
+  const retired =
+    epoch === 1
+      ? []
+      : await ctx.db
+          .selectFrom('playlist_retired_clients')
+          .select('client_id')
+          .where('playlist_id', '=', playlist_id)
+          .execute();
   return {
+    epoch,
+    retired: new Set(retired.map((row) => row.client_id)),
+    checkpointed_at: list.checkpointed_at ?? 0,
     updates: rows.map((row) => row.bytes),
     last_seq: rows.at(-1)?.seq ?? 0,
     clients: new Map(clients.map((row) => [row.client_id, row.user_id])),
   };
 }
 
+/** What somebody did in one turn, for people to read. */
+export interface ChangeFact {
+  kind: ChangeKind;
+  user_id: string;
+  entry_ids: string[];
+  details: Readonly<Record<string, string | boolean>> | null;
+}
+
 export interface Append {
   playlist_id: string;
+  /** Of the document it was made in. */
+  epoch: number;
   seq: number;
   /** What the document took in, as one Yjs update. */
   bytes: Uint8Array;
@@ -53,6 +95,17 @@ export interface Append {
   /** Client ids seen for the first time. */
   clients: readonly { client_id: number; user_id: string }[];
   change: Change;
+  facts: readonly ChangeFact[];
+  /** Kept first, when the edit is one to go back from. */
+  checkpoint: NewCheckpoint | null;
+}
+
+/** The document was begun anew: nothing of an earlier epoch is stored any more. */
+export class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+  constructor() {
+    super('the document belongs to an earlier epoch');
+  }
 }
 
 /** Somebody among the authors lost the right to edit before their edit was stored. */
@@ -68,13 +121,14 @@ export class RightsWithdrawnError extends Error {
 /**
  * [PL3] Stores an edit and the rows that follow from it in one transaction; resolves once both are on disk. Whether its authors
  * may still edit is asked in that transaction (AZ6), so that nothing is written after a right was taken away.
- * @throws RightsWithdrawnError, with nothing stored
+ * @throws RightsWithdrawnError, SupersededError, with nothing stored
  */
 export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
-  const { playlist_id, seq, bytes, user_ids, clients, change } = append;
+  const { playlist_id, epoch, seq, bytes, user_ids, clients, change, facts, checkpoint } = append;
   const user_id = user_ids.size === 1 ? [...user_ids][0]! : null;
   await inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
+    if (checkpoint !== null) await takeCheckpoint(tx, playlist_id, checkpoint);
     await tx.trx
       .insertInto('playlist_updates')
       .values({ playlist_id, seq, kind: 'update', bytes, user_id, created_at: now })
@@ -86,7 +140,9 @@ export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
         .values(clients.slice(i, i + 500).map((client) => ({ playlist_id, ...client, first_seen_at: now })))
         .execute();
     }
-    const { version, owner_id } = await projectChanges(tx, playlist_id, change);
+    await insertFacts(tx, { playlist_id, seq, created_at: now }, facts);
+    const { version, owner_id, epoch: current } = await projectChanges(tx, playlist_id, change);
+    if (current !== epoch) throw new SupersededError();
     await requireEditors(
       tx,
       playlist_id,
@@ -94,6 +150,29 @@ export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
     );
     tx.publish({ name: 'playlist.changed', payload: { playlist_id, version } });
   });
+}
+
+/** [PL26] Writes what each person did, a row for each kind of it. */
+async function insertFacts(
+  { trx }: TxCtx,
+  turn: { playlist_id: string; seq: number; created_at: number },
+  facts: readonly ChangeFact[],
+): Promise<void> {
+  for (let i = 0; i < facts.length; i += 200) {
+    await trx
+      .insertInto('playlist_changes')
+      .values(
+        facts.slice(i, i + 200).map(({ kind, user_id, entry_ids, details }, n) => ({
+          ...turn,
+          part: i + n,
+          kind,
+          user_id,
+          entry_ids_json: JSON.stringify(entry_ids),
+          details_json: details === null ? null : JSON.stringify(details),
+        })),
+      )
+      .execute();
+  }
 }
 
 /** Of people who do not own the list: keeps their memberships to this transaction. @throws RightsWithdrawnError */
@@ -112,9 +191,22 @@ async function requireEditors({ trx }: TxCtx, playlist_id: string, user_ids: rea
   if (withdrawn.length > 0) throw new RightsWithdrawnError(new Set(withdrawn));
 }
 
-/** Replaces the log up to `seq` by one snapshot of the same content. */
-export async function compactLog(ctx: Ctx, playlist_id: string, seq: number, snapshot: Uint8Array): Promise<void> {
+/** Replaces the log up to `seq` by one snapshot of the same content. @throws SupersededError, with nothing changed */
+export async function compactLog(
+  ctx: Ctx,
+  { playlist_id, epoch, seq }: { playlist_id: string; epoch: number; seq: number },
+  snapshot: Uint8Array,
+): Promise<void> {
   await inTransaction(ctx, async (tx) => {
+    // Kept to this transaction, so that no epoch begins between the look and the write.
+    const current = await tx.trx
+      .updateTable('user_playlists')
+      .set((eb) => ({ epoch: eb.ref('epoch') }))
+      .where('id', '=', playlist_id)
+      .where('epoch', '=', epoch)
+      .returning('id')
+      .executeTakeFirst();
+    if (current === undefined) throw new SupersededError();
     await tx.trx
       .deleteFrom('playlist_updates')
       .where('playlist_id', '=', playlist_id)

@@ -32,13 +32,13 @@ function chunks<T>(items: readonly T[]): T[][] {
 
 /**
  * Lets the rows follow the document.
- * @returns the playlist's new version, and whose it is
+ * @returns the playlist's new version, the epoch of its document, and whose it is
  */
 export async function projectChanges(
   tx: TxCtx,
   playlist_id: string,
   change: Change,
-): Promise<{ version: number; owner_id: string }> {
+): Promise<{ version: number; epoch: number; owner_id: string }> {
   const now = epochSeconds(tx.clock);
   for (const ids of chunks(change.removed)) {
     await tx.trx
@@ -68,7 +68,7 @@ export async function projectChanges(
         .where('playlist_id', '=', playlist_id),
     }))
     .where('id', '=', playlist_id)
-    .returning(['version', 'user_id as owner_id'])
+    .returning(['version', 'epoch', 'user_id as owner_id'])
     .executeTakeFirstOrThrow();
   return row;
 }

@@ -7,20 +7,27 @@ import {
   isListThere,
   loadLog,
   RightsWithdrawnError,
+  SupersededError,
 } from '#domain/playlists/playlist-log.ts';
+import { CHECKPOINT_EVERY_SECONDS, isMassRemoval } from '#domain/playlists/checkpoints.ts';
+import { documentOf, isBroken } from '#domain/playlists/document.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
 import { DomainError, notFound } from '#domain/errors.ts';
+import { epochSeconds } from '#domain/ports.ts';
 import { editDocument, showAwareness } from '#contract/playlists.ts';
 import { listVerdict } from '#domain/playlists/playlists.access.ts';
-import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
+import { ledgerEntries } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
 import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
-import { Gap, judge, readUpdate, Refusal } from './referee.ts';
+import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal } from './referee.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
-import type { PlaylistRole } from '#contract/playlists.ts';
+import type { ChangeKind, PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
+import type { NewCheckpoint } from '#domain/playlists/checkpoints.ts';
+import type { ChangeFact } from '#domain/playlists/playlist-log.ts';
+import type { PlaylistAct } from '#domain/ports.ts';
 import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
 import type { Rate, TokenBucket } from '../token-bucket.ts';
 import type { Identity } from './awareness.ts';
@@ -47,9 +54,11 @@ export interface Seat {
 
 /** One live playlist: its document, its connections, its referee and its log. */
 export interface PlaylistRoom {
+  /** Of the document it holds. */
+  readonly epoch: number;
   join(peer: Peer, role: PlaylistRole): Seat;
   /** Edits as `user_id`; resolves once stored and passed on. */
-  transact<T>(user_id: string, edit: (doc: Y.Doc) => T): Promise<T>;
+  transact<T>(user_id: string, edit: (doc: Y.Doc) => T, act?: PlaylistAct): Promise<T>;
   peers(): { peer: Peer; seat: Seat }[];
   isEmpty(): boolean;
   closePeers(reason: CloseReason): void;
@@ -73,9 +82,13 @@ type Work =
       kind: 'edit';
       user_id: string;
       edit: (doc: Y.Doc) => unknown;
+      act: PlaylistAct | null;
       resolve(value: unknown): void;
       reject(error: unknown): void;
     };
+
+/** A type of a document, as a transaction names it. */
+type AnyType = Parameters<Y.Transaction['changed']['set']>[0];
 
 interface Member {
   peer: Peer;
@@ -97,22 +110,12 @@ interface Turn {
   users: Set<string>;
   authors: Set<Member>;
   clients: Map<number, string>;
+  /** By person and kind. */
+  facts: Map<string, ChangeFact>;
+  /** Entries that were not in the list before. */
+  added: Set<string>;
+  act: PlaylistAct | null;
   edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
-}
-
-/** Whether the document waits for something nobody has sent. */
-function broken(doc: Y.Doc): boolean {
-  return doc.store.pendingStructs !== null || doc.store.pendingDs !== null;
-}
-
-/** What is stored of a playlist, as a document. @throws Error when its log has a gap */
-function toDocument({ updates }: Awaited<ReturnType<typeof loadLog>>): Y.Doc {
-  const doc = new Y.Doc();
-  for (const root of [metaOf(doc), entriesOf(doc), orderOf(doc)]) void root.size;
-  for (const bytes of updates) Y.applyUpdate(doc, bytes);
-  if (!broken(doc)) return doc;
-  doc.destroy();
-  throw new Error('the stored log of a playlist has a gap');
 }
 
 /**
@@ -122,7 +125,9 @@ function toDocument({ updates }: Awaited<ReturnType<typeof loadLog>>): Y.Doc {
  */
 export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: () => void): Promise<PlaylistRoom> {
   const log = await loadLog(ctx, playlist_id);
-  let doc = toDocument(log);
+  let doc = documentOf(log.updates);
+  const { epoch, retired } = log;
+  let { checkpointed_at } = log;
   let clients = log.clients;
   let seq = log.last_seq;
   let rows = log.updates.length;
@@ -136,20 +141,54 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   let isClosed = false;
 
   let turn: Turn | null = null;
-  /** Who the transaction being applied belongs to. */
+  /** Who the transaction being applied belongs to, and what it is as a whole. */
   let author = '';
+  let act: PlaylistAct | null = null;
   const onUpdate = (bytes: Uint8Array) => turn?.updates.push(bytes);
   const onTransaction = (transaction: Y.Transaction) => {
     if (turn === null) return;
+    const order = orderOf(doc) as unknown as AnyType;
     for (const [type, keys] of transaction.changed) {
+      const isMeta = type === (metaOf(doc) as unknown);
       for (const key of keys) {
         if (key === null) continue;
-        if (type === (metaOf(doc) as unknown)) turn.metaTouched.add(key);
+        if (isMeta) turn.metaTouched.add(key);
         // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
         else if (!turn.touched.has(key)) turn.touched.set(key, author);
       }
+      if (type !== order) note(turn, transaction, type);
     }
+    // After the entries: a place of one that was just added is no move.
+    if (transaction.changed.has(order)) note(turn, transaction, order);
   };
+  /** [PL26] Keeps what a transaction did to one of the maps, as people see it. */
+  function note(current: Turn, transaction: Y.Transaction, type: AnyType): void {
+    for (const [key, { action, oldValue }] of new Y.YEvent(type, transaction).keys) {
+      if (type === (entriesOf(doc) as unknown)) {
+        if (action === 'add') current.added.add(key);
+        if (action !== 'update') factOf(current, action === 'add' ? 'added' : 'removed').entry_ids.push(key);
+      } else if (type === (orderOf(doc) as unknown)) {
+        if (action === 'delete' || current.added.has(key) || !entriesOf(doc).has(key)) continue;
+        const { entry_ids } = factOf(current, act?.kind ?? 'moved');
+        if (entry_ids.at(-1) !== key) entry_ids.push(key);
+      } else if (key === 'name') {
+        const fact = factOf(current, 'renamed');
+        const from = fact.details?.from ?? (typeof oldValue === 'string' ? oldValue : '');
+        fact.details = { from, to: metaOf(doc).get('name') ?? '' };
+      } else if (key === 'description') factOf(current, 'described');
+    }
+  }
+  function factOf(current: Turn, kind: ChangeKind): ChangeFact {
+    const key = `${author} ${kind}`;
+    const fact = current.facts.get(key) ?? {
+      kind,
+      user_id: author,
+      entry_ids: [],
+      details: kind === act?.kind ? act.details : null,
+    };
+    current.facts.set(key, fact);
+    return fact;
+  }
   const follow = () => {
     doc.on('update', onUpdate);
     doc.on('afterTransaction', onTransaction);
@@ -165,8 +204,9 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     ctx.log.info('an edit came after its right was withdrawn', { playlist_id });
     try {
       const stored = await loadLog(ctx, playlist_id);
+      if (stored.epoch !== epoch) throw new SupersededError();
       const before = doc;
-      doc = toDocument(stored);
+      doc = documentOf(stored.updates);
       before.destroy();
       follow();
       clients = stored.clients;
@@ -209,10 +249,14 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     }
   }
 
+  /** [PL30] A copy of an earlier epoch must not put back what was taken out of the document. */
+  const superseded = () => new Refusal('superseded', 'a copy of an earlier epoch');
+
   /** [PL4] Takes one update into the document in memory, if the referee allows it. */
   function applyUpdate(current: Turn, member: Member, reading: Reading, knowledge: Omit<Knowledge, 'user_id'>): void {
     if (member.hasLeft || member.role === null) return;
     const actor = member.peer.actor();
+    if (namesAny(reading, retired)) throw superseded();
     const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
     // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
     if (!adds) return;
@@ -242,14 +286,21 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
 
   function applyEdit(current: Turn, work: Extract<Work, { kind: 'edit' }>): void {
     author = work.user_id;
+    act = work.act;
     const before = current.updates.length;
     try {
       const value = doc.transact(() => work.edit(doc), work);
       current.edits.push({ work, value });
     } catch (error) {
       work.reject(error);
+    } finally {
+      if (current.updates.length > before) {
+        current.users.add(work.user_id);
+        if (act !== null) factOf(current, act.kind);
+        current.act ??= act;
+      }
+      act = null;
     }
-    if (current.updates.length > before) current.users.add(work.user_id);
   }
 
   function placed(current: Turn): { upserted: PlacedEntry[]; removed: string[] } {
@@ -266,6 +317,17 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     return { upserted, removed };
   }
 
+  /** [PL27] Whether the list is to be kept as it was before a turn, and why. */
+  function checkpointBefore(current: Turn, removed: number, now: number): NewCheckpoint | null {
+    const user_id = current.users.size === 1 ? [...current.users][0]! : null;
+    if (current.act !== null) return { ...current.act.checkpoint, user_id };
+    // Counting a map walks it, which an edit that removes little need not pay for.
+    const isMass = removed > 2 && isMassRemoval(removed, entriesOf(doc).size + removed - current.added.size);
+    if (isMass) return { id: ctx.ids.id(), reason: 'before_removal', user_id };
+    const isDue = now - checkpointed_at >= CHECKPOINT_EVERY_SECONDS;
+    return isDue ? { id: ctx.ids.id(), reason: 'hourly', user_id } : null;
+  }
+
   /** What the referee must know of the world, looked up once for a whole turn. */
   async function lookUp(works: readonly Work[]): Promise<Omit<Knowledge, 'user_id'>> {
     const track_ids = new Set<string>();
@@ -276,7 +338,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       for (const id of work.reading.entry_ids) entry_ids.add(id);
     }
     if (track_ids.size > 0) for (const id of await existingTrackIds(ctx.db, [...track_ids])) knownTracks.add(id);
-    const ledger = entry_ids.size === 0 ? new Map() : await ledgerOf(ctx.db, playlist_id, [...entry_ids]);
+    const rows = entry_ids.size === 0 ? [] : await ledgerEntries(ctx.db, playlist_id, [...entry_ids]);
+    const ledger = new Map(rows.map((row) => [row.entry_id, row]));
     return {
       ownerOfClient: (client_id) => clients.get(client_id),
       trackExists: (track_id) => knownTracks.has(track_id),
@@ -300,6 +363,9 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       users: new Set(),
       authors: new Set(),
       clients: new Map(),
+      facts: new Map(),
+      added: new Set(),
+      act: null,
       edits: [],
     };
     const knowledge = await lookUp(works);
@@ -317,7 +383,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
             if (!isEarly) refuse(work.member, error);
           }
           work.member.hasSynced ||= work.isSync;
-          if (broken(doc)) {
+          if (isBroken(doc)) {
             refuse(work.member, new Refusal('malformed', 'left a gap'));
             throw new Error('the referee let an update pass that leaves a gap');
           }
@@ -330,18 +396,25 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       const bytes = current.updates.length === 1 ? current.updates[0]! : Y.mergeUpdates(current.updates);
       const name = current.metaTouched.has('name') ? metaOf(doc).get('name') : undefined;
       const description = current.metaTouched.has('description') ? (metaOf(doc).get('description') ?? '') : undefined;
+      const change = placed(current);
+      const now = epochSeconds(ctx.clock);
+      const checkpoint = checkpointBefore(current, change.removed.length, now);
       await appendUpdate(ctx, {
         playlist_id,
+        epoch,
         seq: seq + 1,
         bytes,
         user_ids: current.users,
         clients: [...current.clients].map(([client_id, user_id]) => ({ client_id, user_id })),
+        facts: [...current.facts.values()],
+        checkpoint,
         change: {
-          ...placed(current),
+          ...change,
           ...(name === undefined || name === '' ? {} : { name }),
           ...(description === undefined ? {} : { description }),
         },
       });
+      if (checkpoint !== null) checkpointed_at = now;
       seq += 1;
       rows += 1;
       storedBytes += bytes.byteLength;
@@ -379,10 +452,15 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           isClosed = true;
           // Deleted while an edit was on its way to it: that is no fault, and nothing to come back for.
           const isGone = !(await isListThere(ctx, playlist_id).catch(() => true));
-          breakDown([...works, ...queue], isGone ? notFound('playlist') : error, isGone);
+          const reason = isGone ? 'not_found' : error instanceof SupersededError ? 'superseded' : 'restart';
+          breakDown([...works, ...queue], isGone ? notFound('playlist') : error, reason);
           return;
         }
-        if (rows > COMPACT_AFTER_ROWS) await compact();
+        if (rows > COMPACT_AFTER_ROWS && !(await compact())) {
+          isClosed = true;
+          breakDown(queue, new SupersededError(), 'superseded');
+          return;
+        }
       }
     } finally {
       // In the same step as the last look at the queue: whoever pushes next must start anew.
@@ -390,8 +468,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     }
   }
 
-  function breakDown(works: readonly Work[], error: unknown, isGone: boolean): void {
-    if (isGone) ctx.log.info('an edit of a playlist that is deleted', { playlist_id });
+  function breakDown(works: readonly Work[], error: unknown, reason: 'not_found' | 'superseded' | 'restart'): void {
+    if (reason !== 'restart') ctx.log.info('an edit of a playlist that is no more', { playlist_id, reason });
     else ctx.log.error('a playlist could not be stored', { playlist_id }, error);
     queue = [];
     const failure =
@@ -402,23 +480,26 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
             retryAfter: 1,
           });
     for (const work of works) if (work.kind === 'edit') work.reject(failure);
-    for (const { peer } of [...members]) peer.close(isGone ? 'not_found' : 'restart');
+    for (const { peer } of [...members]) peer.close(reason);
     onBroken();
   }
 
-  async function compact(): Promise<void> {
+  /** @returns false when the document was begun anew, so that this one is not to be stored */
+  async function compact(): Promise<boolean> {
     const snapshot = Y.encodeStateAsUpdate(doc);
     try {
-      await compactLog(ctx, playlist_id, seq, snapshot);
+      await compactLog(ctx, { playlist_id, epoch, seq }, snapshot);
       rows = 1;
       storedBytes = snapshot.byteLength;
     } catch (error) {
+      if (error instanceof SupersededError) return false;
       // The long log is still whole; the next turn tries again.
       ctx.log.warn('a playlist log could not be compacted', {
         playlist_id,
         kind: error instanceof Error ? error.name : '',
       });
     }
+    return true;
   }
 
   function push(work: Work): void {
@@ -443,6 +524,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       else requirePace(member.otherFrames, frame.kind === 'step1' || frame.kind === 'query' ? WHOLE_COST : 1);
       switch (frame.kind) {
         case 'step1':
+          if (retired.size > 0 && knowsAny(frame.stateVector, retired)) throw superseded();
           push({ kind: 'step1', member, stateVector: frame.stateVector });
           return;
         case 'update':
@@ -502,9 +584,10 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       if (states.length > 0) peer.send(encodeAwareness(states));
       return seat;
     },
-    transact<T>(user_id: string, edit: (target: Y.Doc) => T) {
+    epoch,
+    transact<T>(user_id: string, edit: (target: Y.Doc) => T, whole: PlaylistAct | null = null) {
       return new Promise<T>((resolve, reject) => {
-        push({ kind: 'edit', user_id, edit, resolve: resolve as (value: unknown) => void, reject });
+        push({ kind: 'edit', user_id, edit, act: whole, resolve: resolve as (value: unknown) => void, reject });
       });
     },
     peers: () => [...members].map(({ peer, seat }) => ({ peer, seat })),

@@ -81,6 +81,24 @@ export function readUpdate(bytes: Uint8Array): Reading {
   return { bytes, decoded, track_ids, entry_ids };
 }
 
+/** Whether an update says or removes anything of these client ids. */
+export function namesAny({ decoded }: Reading, client_ids: ReadonlySet<number>): boolean {
+  if (client_ids.size === 0) return false;
+  return (
+    decoded.structs.some((struct) => client_ids.has(struct.id.client)) ||
+    [...decoded.ds.clients.keys()].some((client_id) => client_ids.has(client_id))
+  );
+}
+
+/** Whether a state vector has anything of these client ids. @throws Refusal malformed */
+export function knowsAny(stateVector: Uint8Array, client_ids: ReadonlySet<number>): boolean {
+  try {
+    return [...Y.decodeStateVector(stateVector).keys()].some((client_id) => client_ids.has(client_id));
+  } catch (error) {
+    throw new Refusal('malformed', `no state vector: ${error instanceof Error ? error.name : 'unreadable'}`);
+  }
+}
+
 /** Which root map and key an item belongs to. */
 interface Place {
   root: string;

@@ -1,6 +1,7 @@
 import { roleOf } from '#domain/playlists/playlists.access.ts';
-import { playlistIdsOwnedBy } from '#domain/playlists/playlists.queries.ts';
+import { epochsOf, playlistIdsOwnedBy } from '#domain/playlists/playlists.queries.ts';
 import { openPlaylistRoom } from './playlist-room.ts';
+import type { CloseReason } from '#contract/close-codes.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { PlaylistDocs } from '#domain/ports.ts';
@@ -20,6 +21,10 @@ export interface PlaylistRooms extends PlaylistDocs {
   recheck(playlist_id: string): Promise<void>;
   recheckAllOwnedBy(user_id: string): Promise<void>;
   closeDeleted(playlist_id: string): Promise<void>;
+  /** Throws away a room whose document was begun anew; the next visitor loads that. */
+  closeSuperseded(playlist_id: string): Promise<void>;
+  /** Throws away rooms whose document was begun anew, or whose list was deleted, by another process. */
+  lookAtEpochs(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,6 +79,16 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
     await done;
   }
 
+  /** Lets go of a room without storing anything more of it. */
+  async function drop(playlist_id: string, reason: CloseReason): Promise<void> {
+    revision += 1;
+    const slot = slots.get(playlist_id);
+    if (slot?.state !== 'open') return;
+    slots.delete(playlist_id);
+    if (slot.idle !== null) clearTimeout(slot.idle);
+    slot.room.closePeers(reason);
+  }
+
   function openRoom(playlist_id: string): PlaylistRoom | null {
     const slot = slots.get(playlist_id);
     return slot?.state === 'open' ? slot.room : null;
@@ -124,10 +139,10 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
         },
       };
     },
-    async transact(playlist_id, user_id, edit) {
+    async transact(playlist_id, user_id, edit, act) {
       const room = await roomOf(playlist_id);
       try {
-        return await room.transact(user_id, edit);
+        return await room.transact(user_id, edit, act);
       } finally {
         // After the turn has ended, not within it.
         setImmediate(() => settle(playlist_id));
@@ -143,13 +158,21 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
       if (slots.size === 0) return;
       for (const id of await playlistIdsOwnedBy(ctx().db, user_id)) await recheck(id);
     },
-    async closeDeleted(playlist_id) {
-      revision += 1;
-      const slot = slots.get(playlist_id);
-      if (slot?.state !== 'open') return;
-      slots.delete(playlist_id);
-      if (slot.idle !== null) clearTimeout(slot.idle);
-      slot.room.closePeers('not_found');
+    closeDeleted: (playlist_id) => drop(playlist_id, 'not_found'),
+    closeSuperseded: (playlist_id) => drop(playlist_id, 'superseded'),
+    async lookAtEpochs() {
+      const open = [...slots].flatMap(([id, slot]) => (slot.state === 'open' ? [{ id, room: slot.room }] : []));
+      if (open.length === 0) return;
+      const epochs = await epochsOf(
+        ctx().db,
+        open.map(({ id }) => id),
+      );
+      for (const { id, room } of open) {
+        const epoch = epochs.get(id);
+        // The room may be another one by now.
+        if (epoch === room.epoch || openRoom(id) !== room) continue;
+        await drop(id, epoch === undefined ? 'not_found' : 'superseded');
+      }
     },
     async close() {
       for (const [playlist_id, slot] of [...slots]) {

@@ -1,7 +1,15 @@
 import express from 'express';
 import helmet from 'helmet';
 import { logout } from '#contract/accounts.ts';
-import { avatarDoor, coverDoor, DOORS, streamDoor, takeAvatarDoor } from '#contract/doors.ts';
+import {
+  avatarDoor,
+  coverDoor,
+  DOORS,
+  playlistCoverDoor,
+  streamDoor,
+  takeAvatarDoor,
+  takePlaylistCoverDoor,
+} from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { requireOwnRequest } from '../identity/origins.ts';
 import { newIds } from '../ids.ts';
@@ -20,12 +28,18 @@ import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
 import type { Route } from './mount.ts';
 
+interface PictureDoors {
+  take(req: Request, res: Response, actor: Actor): Promise<void>;
+  serve: MediaHandler;
+}
+
 export interface AppParts {
   ctx: Ctx;
   identity: Identity;
   routes: readonly Route[];
   media: { stream: MediaHandler; cover: MediaHandler };
-  avatars: { take(req: Request, res: Response, actor: Actor): Promise<void>; serve: MediaHandler };
+  avatars: PictureDoors;
+  playlistCovers: PictureDoors;
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
@@ -54,7 +68,8 @@ function isByCookie({ headers }: Request): boolean {
 
 /** The REST door, the client's files, and what operators ask. */
 export function createApp(parts: AppParts): Express {
-  const { ctx, identity, routes, media, avatars, client, publicUrl, trustProxy, limiters, addressOf } = parts;
+  const { ctx, identity, routes, media, avatars, playlistCovers, client, publicUrl, trustProxy, limiters, addressOf } =
+    parts;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -130,9 +145,10 @@ export function createApp(parts: AppParts): Express {
     [streamDoor, media.stream],
     [coverDoor, media.cover],
     [avatarDoor, avatars.serve],
+    [playlistCoverDoor, playlistCovers.serve],
   ] as const) {
     mountDoor(api, ctx, admitMedia, door, (req, res, actor) =>
-      handle(req, res, actor, String(req.params.track_id ?? req.params.avatar_id)),
+      handle(req, res, actor, String(Object.values(req.params)[0])),
     );
   }
   const admit = async (req: Request, operation: { name: string }): Promise<Actor> => {
@@ -142,7 +158,12 @@ export function createApp(parts: AppParts): Express {
     if (own !== undefined) await limiters.take(own, actor.user_id);
     return actor;
   };
-  mountDoor(api, ctx, (req) => admit(req, takeAvatarDoor), takeAvatarDoor, avatars.take);
+  for (const [door, take] of [
+    [takeAvatarDoor, avatars.take],
+    [takePlaylistCoverDoor, playlistCovers.take],
+  ] as const) {
+    mountDoor(api, ctx, (req) => admit(req, door), door, take);
+  }
   mountRoutes(api, ctx, admit, routes);
   mountRefusals(api, ctx, addressesOf([...endpoints, logout, ...DOORS, { method: 'GET', path: '/openapi.json' }]));
   app.use('/api/v1', api);
