@@ -49,6 +49,7 @@ import type { Identity } from './identity/identity.ts';
 import type { Config } from './config.ts';
 import type { Express } from 'express';
 import type { Limits } from './limits/limits.ts';
+import type { PlaylistRoomsOptions } from '#rooms/playlist/registry.ts';
 import type { Rate } from '#rooms/token-bucket.ts';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -69,6 +70,8 @@ export interface ServerOptions {
   limits?: Partial<Limits>;
   /** What a gateway socket may send, if not the usual. */
   packets?: Rate;
+  /** What a playlist's socket may send, and how long an empty room stays open, if not the usual. */
+  playlists?: PlaylistRoomsOptions;
 }
 
 export interface RunningServer {
@@ -127,7 +130,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const publicUrl = config.publicUrl ?? `http://127.0.0.1:${port}`;
 
-  const rooms = createPlaylistRooms(() => ctx);
+  const rooms = createPlaylistRooms(() => ctx, options.playlists);
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),

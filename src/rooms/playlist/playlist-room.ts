@@ -68,10 +68,17 @@ export interface PlaylistRoom {
   unload(): Promise<void>;
 }
 
-/** Updates one person's socket may send (trust.md B6). */
-const UPDATES: Rate = { per_second: 30, burst: 100 };
-/** All other frames: a client asks for the document once a connection and says where it edits a few times a second. */
-const OTHER_FRAMES: Rate = { per_second: 20, burst: 60 };
+/** What one person's socket may send. */
+export interface RoomRates {
+  updates: Rate;
+  otherFrames: Rate;
+}
+
+/** Of the others: a client asks for the document once a connection and says where it edits a few times a second. */
+const RATES: RoomRates = {
+  updates: { per_second: 30, burst: 100 },
+  otherFrames: { per_second: 20, burst: 60 },
+};
 /** Being sent the document, or everybody's awareness, costs as much as so many frames. */
 const WHOLE_COST = 5;
 
@@ -123,7 +130,13 @@ interface Turn {
  * ahead of the one on disk, so the room must be thrown away and loaded anew.
  * @throws DomainError not_found; any storage error. A document that cannot be loaded is never taken for an empty one.
  */
-export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: () => void): Promise<PlaylistRoom> {
+export async function openPlaylistRoom(
+  ctx: Ctx,
+  playlist_id: string,
+  onBroken: () => void,
+  rates: Partial<RoomRates> = {},
+): Promise<PlaylistRoom> {
+  const { updates: updateRate, otherFrames: otherRate } = { ...RATES, ...rates };
   const log = await loadLog(ctx, playlist_id);
   let doc = documentOf(log.updates);
   const { epoch, retired } = log;
@@ -575,8 +588,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         seat,
         hasLeft: false,
         hasSynced: false,
-        updates: createTokenBucket(UPDATES, ctx.clock.nowMs()),
-        otherFrames: createTokenBucket(OTHER_FRAMES, ctx.clock.nowMs()),
+        updates: createTokenBucket(updateRate, ctx.clock.nowMs()),
+        otherFrames: createTokenBucket(otherRate, ctx.clock.nowMs()),
       };
       members.add(member);
       peer.send(encodeStep1(Y.encodeStateVector(doc)));

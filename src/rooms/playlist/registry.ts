@@ -5,7 +5,7 @@ import type { CloseReason } from '#contract/close-codes.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { PlaylistDocs } from '#domain/ports.ts';
-import type { Peer, PlaylistRoom, Seat } from './playlist-room.ts';
+import type { Peer, PlaylistRoom, RoomRates, Seat } from './playlist-room.ts';
 
 /** An empty room is kept this long for the next visitor. */
 const IDLE_MS = 30_000;
@@ -33,7 +33,15 @@ type Slot =
   | { state: 'open'; room: PlaylistRoom; idle: NodeJS.Timeout | null }
   | { state: 'closing'; done: Promise<void> };
 
-export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idleMs?: number } = {}): PlaylistRooms {
+export interface PlaylistRoomsOptions extends Partial<RoomRates> {
+  /** Milliseconds an empty room is kept for the next visitor. */
+  idleMs?: number;
+}
+
+export function createPlaylistRooms(
+  ctx: () => Ctx,
+  { idleMs = IDLE_MS, ...rates }: PlaylistRoomsOptions = {},
+): PlaylistRooms {
   const slots = new Map<string, Slot>();
   const looks = new Map<string, Promise<void>>();
   let revision = 0;
@@ -50,7 +58,7 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
       await slot.done;
       return roomOf(playlist_id);
     }
-    const loading = openPlaylistRoom(ctx(), playlist_id, () => slots.delete(playlist_id));
+    const loading = openPlaylistRoom(ctx(), playlist_id, () => slots.delete(playlist_id), rates);
     slots.set(playlist_id, { state: 'loading', room: loading });
     try {
       const room = await loading;
