@@ -1,17 +1,19 @@
 import { epochSeconds } from '../ports.ts';
 import { notFound } from '../errors.ts';
-import { inTransaction } from '../unit-of-work.ts';
+import { inTransaction, toStorageError } from '../unit-of-work.ts';
 import { takeCheckpoint } from './checkpoints.ts';
-import { projectChanges } from './project-tracks.ts';
+import { projectChanges, tidyRows } from './project-tracks.ts';
+import { isOneUnit, turnStatements } from './turn-statements.ts';
 import type { ChangeKind } from '#contract/playlists.ts';
 import type { Ctx, TxCtx } from '../context.ts';
 import type { NewCheckpoint } from './checkpoints.ts';
 import type { Change } from './project-tracks.ts';
+import type { KnownList } from './turn-statements.ts';
 
 /** Rows of one log before it is worth folding them into a snapshot. */
 export const COMPACT_AFTER_ROWS = 200;
 
-export interface LoadedLog {
+export interface LoadedLog extends KnownList {
   /** In order; the first may be a snapshot. */
   updates: Uint8Array[];
   last_seq: number;
@@ -34,7 +36,7 @@ export async function isListThere(ctx: Ctx, playlist_id: string): Promise<boolea
 export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog> {
   const list = await ctx.db
     .selectFrom('user_playlists')
-    .select(['epoch'])
+    .select(['epoch', 'version', 'user_id as owner_id'])
     .select((eb) =>
       eb
         .selectFrom('playlist_checkpoints')
@@ -45,7 +47,7 @@ export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog>
     .where('id', '=', playlist_id)
     .executeTakeFirst();
   if (list === undefined) throw notFound('playlist');
-  const { epoch } = list;
+  const { epoch, version, owner_id } = list;
   const rows = await ctx.db
     .selectFrom('playlist_updates')
     .select(['seq', 'bytes'])
@@ -67,6 +69,8 @@ export async function loadLog(ctx: Ctx, playlist_id: string): Promise<LoadedLog>
           .execute();
   return {
     epoch,
+    version,
+    owner_id,
     retired: new Set(retired.map((row) => row.client_id)),
     checkpointed_at: list.checkpointed_at ?? 0,
     updates: rows.map((row) => row.bytes),
@@ -121,12 +125,34 @@ export class RightsWithdrawnError extends Error {
 /**
  * [PL3] Stores an edit and the rows that follow from it in one transaction; resolves once both are on disk. Whether its authors
  * may still edit is asked in that transaction (AZ6), so that nothing is written after a right was taken away.
+ * A list that is as `known` says is written in one message; the way with questions in between tells what is wrong.
+ * @returns what is known of the list from now on
  * @throws RightsWithdrawnError, SupersededError, with nothing stored
  */
-export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
+export async function appendUpdate(ctx: Ctx, append: Append, known: KnownList): Promise<KnownList> {
+  if (isOneUnit(append) && (await appendUnit(ctx, append, known))) {
+    const version = known.version + 1;
+    await ctx.events.publish({
+      name: 'playlist.changed',
+      payload: { playlist_id: append.playlist_id, version },
+    });
+    return { ...known, version };
+  }
+  return appendAsking(ctx, append);
+}
+
+async function appendUnit(ctx: Ctx, append: Append, known: KnownList): Promise<boolean> {
+  try {
+    return await ctx.writeUnit(turnStatements(ctx.db, append, known, epochSeconds(ctx.clock)));
+  } catch (error) {
+    throw toStorageError(ctx, error);
+  }
+}
+
+async function appendAsking(ctx: Ctx, append: Append): Promise<KnownList> {
   const { playlist_id, epoch, seq, bytes, user_ids, clients, change, facts, checkpoint } = append;
   const user_id = user_ids.size === 1 ? [...user_ids][0]! : null;
-  await inTransaction(ctx, async (tx) => {
+  return inTransaction(ctx, async (tx) => {
     const now = epochSeconds(tx.clock);
     if (checkpoint !== null) await takeCheckpoint(tx, playlist_id, checkpoint);
     await tx.trx
@@ -149,6 +175,7 @@ export async function appendUpdate(ctx: Ctx, append: Append): Promise<void> {
       [...user_ids].filter((author) => author !== owner_id),
     );
     tx.publish({ name: 'playlist.changed', payload: { playlist_id, version } });
+    return { owner_id, version };
   });
 }
 
@@ -223,5 +250,6 @@ export async function compactLog(
         created_at: epochSeconds(tx.clock),
       })
       .execute();
+    await tidyRows(tx, playlist_id);
   });
 }

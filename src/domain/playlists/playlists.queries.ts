@@ -126,9 +126,9 @@ export async function playlistTracks(
     .select((eb) => eb.case().when(isDuplicate(eb)).then(1).else(0).end().as('repeats'))
     .where('playlist_id', '=', id)
     .where(isShownTo(actor.user_id, 'playlist_tracks.playlist_id'))
-    .where('position', '>', after === null ? -1 : after[0])
     .orderBy('position')
     .limit(limit + 1);
+  if (after !== null) query = query.where('position', '>', after[0]);
   if (only === 'duplicates') query = query.where(isDuplicate);
   if (only === 'unmatched') query = query.where('track_id', 'is', null);
   if (only === 'missing') {
@@ -143,10 +143,39 @@ export async function playlistTracks(
     rows.flatMap((row) => row.track_id ?? []),
   );
   const users = await usersByIds(ctx.db, [...new Set(rows.flatMap((row) => row.added_by_user_id ?? []))]);
+  const places = await placesOf(ctx.db, { id, only }, after?.[0] ?? null);
   return {
-    items: rows.map(({ repeats, ...row }) => presentEntry({ ...row, is_duplicate: repeats === 1 }, tracks, users)),
+    items: rows.map(({ repeats, ...row }, i) =>
+      presentEntry({ ...row, position: places(row.entry_id, i), is_duplicate: repeats === 1 }, tracks, users),
+    ),
     next_cursor,
   };
+}
+
+/** How many entries stand before one: before the first of a whole page, or, where others were left out, before each. */
+async function placesOf(
+  db: Kysely<Schema>,
+  { id, only }: { id: string; only: unknown },
+  after: number | null,
+): Promise<(entry_id: string, index: number) => number> {
+  if (only === undefined) {
+    if (after === null) return (_entry_id, index) => index;
+    const { n } = await db
+      .selectFrom('playlist_tracks')
+      .select((eb) => eb.fn.countAll<number>().as('n'))
+      .where('playlist_id', '=', id)
+      .where('position', '<=', after)
+      .executeTakeFirstOrThrow();
+    return (_entry_id, index) => n + index;
+  }
+  const all = await db
+    .selectFrom('playlist_tracks')
+    .select('entry_id')
+    .where('playlist_id', '=', id)
+    .orderBy('position')
+    .execute();
+  const places = new Map(all.map((row, place) => [row.entry_id, place]));
+  return (entry_id) => places.get(entry_id) ?? 0;
 }
 
 /** Owner and members of a list; those who merely read a public list see the owner only. */

@@ -29,7 +29,7 @@ export interface PlaylistTracksTable {
   entry_id: string;
   track_id: string | null;
   text_json: string | null;
-  /** 0 is the first. */
+  /** Rises along the list, with gaps between: which comes before which, not how many. */
   position: number;
   /** Fractional index, compared by code unit; null while nobody has placed the entry. */
   order_key: string | null;

@@ -107,8 +107,8 @@ function textOf(
 ): string {
   return JSON.stringify([
     [list.name, list.description, list.track_count, Math.round(list.total_duration)],
+    // Their order, not their numbers: those have gaps.
     ...tracks.map((row) => [
-      row.position,
       row.entry_id,
       row.order_key,
       row.track_id,

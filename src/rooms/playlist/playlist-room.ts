@@ -28,7 +28,9 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { NewCheckpoint } from '#domain/playlists/checkpoints.ts';
 import type { ChangeFact } from '#domain/playlists/playlist-log.ts';
 import type { PlaylistAct } from '#domain/ports.ts';
+import type { Append } from '#domain/playlists/playlist-log.ts';
 import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
+import type { KnownList } from '#domain/playlists/turn-statements.ts';
 import type { Rate, TokenBucket } from '../token-bucket.ts';
 import type { Identity } from './awareness.ts';
 import type { Knowledge, Reading, Verdict } from './referee.ts';
@@ -113,6 +115,8 @@ interface Turn {
   updates: Uint8Array[];
   /** Entries and places touched, with who set them. */
   touched: Map<string, string>;
+  /** Of those, entries that were set, not only placed. */
+  set: Set<string>;
   metaTouched: Set<string>;
   users: Set<string>;
   authors: Set<Member>;
@@ -142,6 +146,7 @@ export async function openPlaylistRoom(
   const { epoch, retired } = log;
   let { checkpointed_at } = log;
   let clients = log.clients;
+  let known: KnownList = { owner_id: log.owner_id, version: log.version };
   let seq = log.last_seq;
   let rows = log.updates.length;
   let storedBytes = log.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
@@ -168,6 +173,7 @@ export async function openPlaylistRoom(
         if (isMeta) turn.metaTouched.add(key);
         // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
         else if (!turn.touched.has(key)) turn.touched.set(key, author);
+        if (type === (entriesOf(doc) as unknown)) turn.set.add(key);
       }
       if (type !== order) note(turn, transaction, type);
     }
@@ -324,7 +330,14 @@ export async function openPlaylistRoom(
       if (value === undefined) removed.push(entry_id);
       else {
         const order_key = orderOf(doc).get(entry_id) ?? null;
-        upserted.push({ entry_id, track_id: value.track_id, text: value.text ?? null, order_key, set_by });
+        upserted.push({
+          entry_id,
+          track_id: value.track_id,
+          text: value.text ?? null,
+          order_key,
+          set_by,
+          isSet: current.set.has(entry_id),
+        });
       }
     }
     return { upserted, removed };
@@ -372,6 +385,7 @@ export async function openPlaylistRoom(
     const current: Turn = {
       updates: [],
       touched: new Map(),
+      set: new Set(),
       metaTouched: new Set(),
       users: new Set(),
       authors: new Set(),
@@ -412,7 +426,7 @@ export async function openPlaylistRoom(
       const change = placed(current);
       const now = epochSeconds(ctx.clock);
       const checkpoint = checkpointBefore(current, change.removed.length, now);
-      await appendUpdate(ctx, {
+      const append: Append = {
         playlist_id,
         epoch,
         seq: seq + 1,
@@ -426,7 +440,8 @@ export async function openPlaylistRoom(
           ...(name === undefined || name === '' ? {} : { name }),
           ...(description === undefined ? {} : { description }),
         },
-      });
+      };
+      known = await appendUpdate(ctx, append, known);
       if (checkpoint !== null) checkpointed_at = now;
       seq += 1;
       rows += 1;
