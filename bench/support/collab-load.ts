@@ -25,6 +25,7 @@ const TICK_MICROS = 10_000;
 
 /** A server under measure, in a process of its own. */
 export interface Server {
+  pid: number;
   name: ServerName;
   hello: Hello;
   /** Processor time of all its threads so far, in microseconds, by /proc. */
@@ -41,7 +42,7 @@ export async function startServer(name: ServerName, env: Record<string, string>)
   const flags = name === 'ours' ? ['--max-semi-space-size=4'] : [];
   const child = spawn(
     process.execPath,
-    ['--expose-gc', ...flags, path.join(import.meta.dirname, 'collab-servers.ts'), name],
+    ['--expose-gc', ...flags, path.join(import.meta.dirname, process.env.PROF ? '../tmp-prof.ts' : 'collab-servers.ts'), name],
     { env: { PATH: process.env.PATH ?? '', ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   );
   let asked: { resolve(answer: unknown): void; reject(error: Error): void } | null = null;
@@ -66,6 +67,8 @@ export async function startServer(name: ServerName, env: Record<string, string>)
     Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN);
   return {
     name,
+    pid,
+
     hello,
     cpuMicros() {
       // After the name in brackets, which may hold anything: the 12th and 13th are utime and stime (proc_pid_stat(5)).

@@ -1,3 +1,5 @@
+import { CompiledQuery } from 'kysely';
+import { statementOf } from '#db/unit.ts';
 import { getPlaylist, listCollaborators, listPlaylistTracks } from '#contract/playlists.ts';
 import { usersByIds } from '../accounts/accounts.queries.ts';
 import { tracksByIds } from '../library/library.queries.ts';
@@ -215,19 +217,27 @@ export async function collaborators(
   return { items, next_cursor: null };
 }
 
-/** The owner and everybody who belongs to a list. */
+/** The owner and everybody who belongs to a list: asked after every edit, so not built anew each time. */
 export async function memberIds(db: Kysely<Schema>, playlist_id: string): Promise<string[]> {
-  const owner = await db
-    .selectFrom('user_playlists')
-    .select('user_id')
-    .where('id', '=', playlist_id)
-    .executeTakeFirst();
-  const members = await db
-    .selectFrom('playlist_collaborators')
-    .select('user_id')
-    .where('playlist_id', '=', playlist_id)
-    .execute();
-  return owner === undefined ? [] : [owner.user_id, ...members.map((row) => row.user_id)];
+  const query = memberQueries.get(db) ?? memberQuery(db);
+  memberQueries.set(db, query);
+  const { sql, parameters } = query({ playlist_id });
+  const { rows } = await db.executeQuery<{ user_id: string }>(CompiledQuery.raw(sql, [...parameters]));
+  return rows.map((row) => row.user_id);
+}
+
+const memberQueries = new WeakMap<Kysely<Schema>, ReturnType<typeof memberQuery>>();
+
+function memberQuery(db: Kysely<Schema>) {
+  return statementOf<{ playlist_id: string }>((at) =>
+    db
+      .selectFrom('user_playlists')
+      .select('user_id')
+      .where('id', '=', at.playlist_id)
+      .unionAll(
+        db.selectFrom('playlist_collaborators').select('user_id').where('playlist_id', '=', at.playlist_id),
+      ),
+  );
 }
 
 /** How often a list was changed; 0 for one that is not there. */

@@ -3,7 +3,6 @@
  * holds, and the rows that follow from it. Each touches the rows it names and no others, however long the list is.
  */
 import { sql } from 'kysely';
-import { statementOf } from '#db/unit.ts';
 import { POSITION_STEP } from './project-tracks.ts';
 import type { UnitStatement } from '#db/unit.ts';
 import type { Schema } from '../database.ts';
@@ -27,31 +26,40 @@ export interface KnownList {
 
 type Places = (name: string) => RawBuilder<unknown>;
 
+/** Stands for a value while a statement is compiled: one of the whole, or of the row of that number. */
+class Slot {
+  readonly name: string;
+  readonly row: number | null;
+  constructor(name: string, row: number | null) {
+    this.name = name;
+    this.row = row;
+  }
+}
+
 /** Compiles one statement a width, as it is needed. `build` gets a place for a value of the whole, and of each row. */
 function wideStatement(
   db: Kysely<Schema>,
   build: (at: Places, rows: readonly Places[]) => RawBuilder<unknown>,
   more: Pick<UnitStatement, 'mustChange'> = {},
 ): (whole: Row, rows: readonly Row[]) => UnitStatement {
-  const made = new Map<number, (input: Record<string, Value>) => UnitStatement>();
+  const made = new Map<number, { sql: string; parameters: readonly unknown[] }>();
   return (whole, rows) => {
     const width = WIDTHS.find((one) => one >= rows.length);
     if (width === undefined) throw new Error('too many rows for one statement');
-    let make = made.get(width);
-    if (make === undefined) {
-      make = statementOf<Record<string, Value>>((at) => {
-        const places = Array.from({ length: width }, (_, i) => (name: string) => sql`${at[`${name} ${i}`]}`);
-        const query = build((name) => sql`${at[name]}`, places);
-        return { compile: () => query.compile(db) };
-      }, more);
-      made.set(width, make);
+    let statement = made.get(width);
+    if (statement === undefined) {
+      const places = Array.from({ length: width }, (_, i) => (name: string) => sql`${new Slot(name, i)}`);
+      const { sql: text, parameters } = build((name) => sql`${new Slot(name, null)}`, places).compile(db);
+      statement = { sql: text, parameters };
+      made.set(width, statement);
     }
-    const input: Record<string, Value> = { ...whole };
-    for (let i = 0; i < width; i++) {
-      const row = rows[Math.min(i, rows.length - 1)] ?? {};
-      for (const name in row) input[`${name} ${i}`] = row[name] ?? null;
-    }
-    return make(input);
+    const last = rows.length - 1;
+    const parameters = statement.parameters.map((parameter) => {
+      if (!(parameter instanceof Slot)) return parameter;
+      const from = parameter.row === null ? whole : rows[Math.min(parameter.row, last)];
+      return from?.[parameter.name] ?? null;
+    });
+    return { sql: statement.sql, parameters, ...more };
   };
 }
 
@@ -200,14 +208,15 @@ function compileFor(db: Kysely<Schema>) {
         from (
           select entry_id,
             (row_number() over (order by coalesce(order_key, '~'), entry_id) - 1) * ${sql.lit(POSITION_STEP)} as n
-          from playlist_tracks
-          where playlist_id = ${at('playlist_id')} and exists (
-            select 1 from playlist_tracks as placed
+          from (
+            select 1 as found from playlist_tracks as placed
             inner join playlist_tracks as other
               on other.playlist_id = placed.playlist_id and other.position = placed.position
               and other.entry_id <> placed.entry_id
             where placed.playlist_id = ${at('playlist_id')} and placed.entry_id in (${listed(rows, 'entry_id')})
-          )
+            limit 1
+          ) as tie cross join playlist_tracks
+          where playlist_id = ${at('playlist_id')}
         ) as placed
         where playlist_tracks.playlist_id = ${at('playlist_id')} and playlist_tracks.entry_id = placed.entry_id
           and playlist_tracks.position <> placed.n`,

@@ -20,7 +20,7 @@ import { ledgerEntries } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
 import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
-import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal } from './referee.ts';
+import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal, wasEverSet } from './referee.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
 import type { ChangeKind, PlaylistRole } from '#contract/playlists.ts';
@@ -361,7 +361,8 @@ export async function openPlaylistRoom(
     for (const work of works) {
       if (work.kind !== 'update') continue;
       for (const id of work.reading.track_ids) if (!knownTracks.has(id)) track_ids.add(id);
-      for (const id of work.reading.entry_ids) entry_ids.add(id);
+      // In the first epoch the ledger knows no entry that was never in the document.
+      for (const id of work.reading.entry_ids) if (epoch > 1 || wasEverSet(doc, id)) entry_ids.add(id);
     }
     if (track_ids.size > 0) for (const id of await existingTrackIds(ctx.db, [...track_ids])) knownTracks.add(id);
     const rows = entry_ids.size === 0 ? [] : await ledgerEntries(ctx.db, playlist_id, [...entry_ids]);

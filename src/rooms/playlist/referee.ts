@@ -233,10 +233,7 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     }
   }
   if (waiting.size > 0) throw new Gap('refers to something that is not there');
-  const entries = entriesOf(doc);
-  let total = entries.size;
-  for (const id of newEntries) if (!entries.has(id)) total++;
-  if (total > MAX_ENTRIES) throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
+  if (countWith(doc, newEntries) > MAX_ENTRIES) throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
 
   for (const [client, ranges] of ds.clients) {
     const state = stateOf(client);
@@ -248,6 +245,21 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     }
   }
   return { adds, newClients: [...newClients] };
+}
+
+/** Whether an entry was ever set in the document, also one that was removed since. */
+export function wasEverSet(doc: Y.Doc, entry_id: string): boolean {
+  return entriesOf(doc)._map.has(entry_id);
+}
+
+/** Entries of a list with these among them, exact where it comes near the limit: counting a map walks all of it. */
+function countWith(doc: Y.Doc, newEntries: ReadonlySet<string>): number {
+  const entries = entriesOf(doc);
+  const most = entries._map.size + newEntries.size;
+  if (most <= MAX_ENTRIES) return most;
+  let total = entries.size;
+  for (const id of newEntries) if (!entries.has(id)) total++;
+  return total;
 }
 
 function isAllowedKey(root: string, key: string): boolean {
