@@ -25,7 +25,6 @@ const TICK_MICROS = 10_000;
 
 /** A server under measure, in a process of its own. */
 export interface Server {
-  pid: number;
   name: ServerName;
   hello: Hello;
   /** Processor time of all its threads so far, in microseconds, by /proc. */
@@ -42,7 +41,7 @@ export async function startServer(name: ServerName, env: Record<string, string>)
   const flags = name === 'ours' ? ['--max-semi-space-size=4'] : [];
   const child = spawn(
     process.execPath,
-    ['--expose-gc', ...flags, path.join(import.meta.dirname, process.env.PROF ? '../tmp-prof.ts' : 'collab-servers.ts'), name],
+    ['--expose-gc', ...flags, path.join(import.meta.dirname, 'collab-servers.ts'), name],
     { env: { PATH: process.env.PATH ?? '', ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   );
   let asked: { resolve(answer: unknown): void; reject(error: Error): void } | null = null;
@@ -67,7 +66,6 @@ export async function startServer(name: ServerName, env: Record<string, string>)
     Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN);
   return {
     name,
-    pid,
 
     hello,
     cpuMicros() {
@@ -213,8 +211,8 @@ export interface Client {
   doc: Y.Doc;
   /** Entries it added and has not removed. */
   mine: string[];
-  /** Bytes of what the server said it had when asked for everything. */
-  wholeBytes: number;
+  /** Bytes of all the changes the server sent, those it had when asked for everything among them. */
+  heardBytes: number;
   isSynced: boolean;
   closedWith: number | null;
   /** Hears every frame that holds a change, as it came. */
@@ -246,6 +244,7 @@ export async function connect(
   name: string,
   headers: Record<string, string>,
   doc = new Y.Doc(),
+  onWhole: (frame: Uint8Array) => void = () => undefined,
 ): Promise<Client> {
   const prefix = prefixOf(server, name);
   const path = server.name === 'hocuspocus' ? '' : name;
@@ -254,7 +253,7 @@ export async function connect(
     ws,
     doc,
     mine: [],
-    wholeBytes: 0,
+    heardBytes: 0,
     isSynced: false,
     closedWith: null,
     onFrame: null,
@@ -268,9 +267,10 @@ export async function connect(
       // A plain sync message or, from Hocuspocus, the answer to one.
       if (type !== 0 && type !== 4) return;
       const step = data[prefix.length + 1];
+      if (step !== 0) client.heardBytes += data.byteLength;
       if (step === 2) client.onFrame?.(data);
       else if (step === 1) {
-        client.wholeBytes = data.byteLength;
+        onWhole(data);
         client.isSynced = true;
         resolve();
       } else if (step === 0) {

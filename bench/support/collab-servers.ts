@@ -145,7 +145,7 @@ async function serveReference(): Promise<void> {
   say({ url: `http://127.0.0.1:${port}`, wsBase: `ws://127.0.0.1:${port}/`, track_ids: [] }, async () => {});
 }
 
-export const SERVERS = { ours: serveOurs, hocuspocus: serveHocuspocus, reference: serveReference };
+const SERVERS = { ours: serveOurs, hocuspocus: serveHocuspocus, reference: serveReference };
 export type ServerName = keyof typeof SERVERS;
 
 const name = process.argv[2];

@@ -18,6 +18,7 @@ import { editDocument, showAwareness } from '#contract/playlists.ts';
 import { listVerdict } from '#domain/playlists/playlists.access.ts';
 import { ledgerEntries } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
+import { holdDocument } from './held-document.ts';
 import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
 import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal, wasEverSet } from './referee.ts';
@@ -129,6 +130,11 @@ interface Turn {
   edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
 }
 
+/** Whether a client says that it has nothing. */
+function isEmpty(stateVector: Uint8Array): boolean {
+  return stateVector.byteLength === 1 && stateVector[0] === 0;
+}
+
 /**
  * Loads a playlist's document and opens its room. `onBroken` is called when storing failed: the document in memory is then
  * ahead of the one on disk, so the room must be thrown away and loaded anew.
@@ -142,7 +148,6 @@ export async function openPlaylistRoom(
 ): Promise<PlaylistRoom> {
   const { updates: updateRate, otherFrames: otherRate } = { ...RATES, ...rates };
   const log = await loadLog(ctx, playlist_id);
-  let doc = documentOf(log.updates);
   const { epoch, retired } = log;
   let { checkpointed_at } = log;
   let clients = log.clients;
@@ -165,15 +170,15 @@ export async function openPlaylistRoom(
   const onUpdate = (bytes: Uint8Array) => turn?.updates.push(bytes);
   const onTransaction = (transaction: Y.Transaction) => {
     if (turn === null) return;
-    const order = orderOf(doc) as unknown as AnyType;
+    const order = orderOf(held.doc) as unknown as AnyType;
     for (const [type, keys] of transaction.changed) {
-      const isMeta = type === (metaOf(doc) as unknown);
+      const isMeta = type === (metaOf(held.doc) as unknown);
       for (const key of keys) {
         if (key === null) continue;
         if (isMeta) turn.metaTouched.add(key);
         // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
         else if (!turn.touched.has(key)) turn.touched.set(key, author);
-        if (type === (entriesOf(doc) as unknown)) turn.set.add(key);
+        if (type === (entriesOf(held.doc) as unknown)) turn.set.add(key);
       }
       if (type !== order) note(turn, transaction, type);
     }
@@ -183,17 +188,17 @@ export async function openPlaylistRoom(
   /** [PL26] Keeps what a transaction did to one of the maps, as people see it. */
   function note(current: Turn, transaction: Y.Transaction, type: AnyType): void {
     for (const [key, { action, oldValue }] of new Y.YEvent(type, transaction).keys) {
-      if (type === (entriesOf(doc) as unknown)) {
+      if (type === (entriesOf(held.doc) as unknown)) {
         if (action === 'add') current.added.add(key);
         if (action !== 'update') factOf(current, action === 'add' ? 'added' : 'removed').entry_ids.push(key);
-      } else if (type === (orderOf(doc) as unknown)) {
-        if (action === 'delete' || current.added.has(key) || !entriesOf(doc).has(key)) continue;
+      } else if (type === (orderOf(held.doc) as unknown)) {
+        if (action === 'delete' || current.added.has(key) || !entriesOf(held.doc).has(key)) continue;
         const { entry_ids } = factOf(current, act?.kind ?? 'moved');
         if (entry_ids.at(-1) !== key) entry_ids.push(key);
       } else if (key === 'name') {
         const fact = factOf(current, 'renamed');
         const from = fact.details?.from ?? (typeof oldValue === 'string' ? oldValue : '');
-        fact.details = { from, to: metaOf(doc).get('name') ?? '' };
+        fact.details = { from, to: metaOf(held.doc).get('name') ?? '' };
       } else if (key === 'description') factOf(current, 'described');
     }
   }
@@ -208,11 +213,10 @@ export async function openPlaylistRoom(
     current.facts.set(key, fact);
     return fact;
   }
-  const follow = () => {
+  const held = holdDocument(log.updates, (doc) => {
     doc.on('update', onUpdate);
     doc.on('afterTransaction', onTransaction);
-  };
-  follow();
+  });
 
   /**
    * A turn was not stored because some of its authors may not edit any more: the document goes back to what is on disk, which
@@ -224,10 +228,7 @@ export async function openPlaylistRoom(
     try {
       const stored = await loadLog(ctx, playlist_id);
       if (stored.epoch !== epoch) throw new SupersededError();
-      const before = doc;
-      doc = documentOf(stored.updates);
-      before.destroy();
-      follow();
+      held.reload(stored.updates);
       clients = stored.clients;
       storedBytes = stored.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
     } catch (error) {
@@ -261,7 +262,7 @@ export async function openPlaylistRoom(
   /** Whatever bytes make the referee stumble are the sender's fault, never the room's end. */
   function judgeSafely(reading: Reading, knowledge: Knowledge): Verdict {
     try {
-      return judge(doc, reading, knowledge);
+      return judge(held.doc, reading, knowledge);
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw new Refusal('malformed', error instanceof Error ? error.name : 'unreadable');
@@ -275,6 +276,8 @@ export async function openPlaylistRoom(
   function applyUpdate(current: Turn, member: Member, reading: Reading, knowledge: Omit<Knowledge, 'user_id'>): void {
     if (member.hasLeft || member.role === null) return;
     const actor = member.peer.actor();
+    // Whoever has nothing of their own says so as they open: no reason to take in a large document.
+    if (reading.decoded.structs.length === 0 && reading.decoded.ds.clients.size === 0) return;
     if (namesAny(reading, retired)) throw superseded();
     const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
     // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
@@ -282,14 +285,14 @@ export async function openPlaylistRoom(
     if (listVerdict(actor, editDocument, member.role) !== 'yes')
       throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
     if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
-      storedBytes = Y.encodeStateAsUpdate(doc).byteLength;
+      storedBytes = Y.encodeStateAsUpdate(held.doc).byteLength;
       if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
         throw new Refusal('too_large', 'a playlist document holds at most 8 MiB');
       }
     }
     author = actor.user_id;
     try {
-      Y.applyUpdate(doc, reading.bytes, member);
+      Y.applyUpdate(held.doc, reading.bytes, member);
     } catch (error) {
       // Final for its sender, who would otherwise come back with it again and again.
       refuse(member, new Refusal('malformed', 'could not be taken in'));
@@ -308,7 +311,7 @@ export async function openPlaylistRoom(
     act = work.act;
     const before = current.updates.length;
     try {
-      const value = doc.transact(() => work.edit(doc), work);
+      const value = held.doc.transact(() => work.edit(held.doc), work);
       current.edits.push({ work, value });
     } catch (error) {
       work.reject(error);
@@ -326,10 +329,10 @@ export async function openPlaylistRoom(
     const upserted: PlacedEntry[] = [];
     const removed: string[] = [];
     for (const [entry_id, set_by] of current.touched) {
-      const value = entriesOf(doc).get(entry_id);
+      const value = entriesOf(held.doc).get(entry_id);
       if (value === undefined) removed.push(entry_id);
       else {
-        const order_key = orderOf(doc).get(entry_id) ?? null;
+        const order_key = orderOf(held.doc).get(entry_id) ?? null;
         upserted.push({
           entry_id,
           track_id: value.track_id,
@@ -348,7 +351,7 @@ export async function openPlaylistRoom(
     const user_id = current.users.size === 1 ? [...current.users][0]! : null;
     if (current.act !== null) return { ...current.act.checkpoint, user_id };
     // Counting a map walks it, which an edit that removes little need not pay for.
-    const isMass = removed > 2 && isMassRemoval(removed, entriesOf(doc).size + removed - current.added.size);
+    const isMass = removed > 2 && isMassRemoval(removed, entriesOf(held.doc).size + removed - current.added.size);
     if (isMass) return { id: ctx.ids.id(), reason: 'before_removal', user_id };
     const isDue = now - checkpointed_at >= CHECKPOINT_EVERY_SECONDS;
     return isDue ? { id: ctx.ids.id(), reason: 'hourly', user_id } : null;
@@ -362,7 +365,7 @@ export async function openPlaylistRoom(
       if (work.kind !== 'update') continue;
       for (const id of work.reading.track_ids) if (!knownTracks.has(id)) track_ids.add(id);
       // In the first epoch the ledger knows no entry that was never in the document.
-      for (const id of work.reading.entry_ids) if (epoch > 1 || wasEverSet(doc, id)) entry_ids.add(id);
+      for (const id of work.reading.entry_ids) if (epoch > 1 || wasEverSet(held.doc, id)) entry_ids.add(id);
     }
     if (track_ids.size > 0) for (const id of await existingTrackIds(ctx.db, [...track_ids])) knownTracks.add(id);
     const rows = entry_ids.size === 0 ? [] : await ledgerEntries(ctx.db, playlist_id, [...entry_ids]);
@@ -411,7 +414,7 @@ export async function openPlaylistRoom(
             if (!isEarly) refuse(work.member, error);
           }
           work.member.hasSynced ||= work.isSync;
-          if (isBroken(doc)) {
+          if (held.clientID !== null && isBroken(held.doc)) {
             refuse(work.member, new Refusal('malformed', 'left a gap'));
             throw new Error('the referee let an update pass that leaves a gap');
           }
@@ -422,8 +425,8 @@ export async function openPlaylistRoom(
     }
     if (current.updates.length > 0) {
       const bytes = current.updates.length === 1 ? current.updates[0]! : Y.mergeUpdates(current.updates);
-      const name = current.metaTouched.has('name') ? metaOf(doc).get('name') : undefined;
-      const description = current.metaTouched.has('description') ? (metaOf(doc).get('description') ?? '') : undefined;
+      const name = current.metaTouched.has('name') ? metaOf(held.doc).get('name') : undefined;
+      const description = current.metaTouched.has('description') ? (metaOf(held.doc).get('description') ?? '') : undefined;
       const change = placed(current);
       const now = epochSeconds(ctx.clock);
       const checkpoint = checkpointBefore(current, change.removed.length, now);
@@ -449,7 +452,9 @@ export async function openPlaylistRoom(
       storedBytes += bytes.byteLength;
       // A sole author has all of it already.
       const sole = current.authors.size === 1 && current.edits.length === 0 ? [...current.authors][0] : undefined;
-      emit(encodeUpdate(bytes), sole);
+      const frame = encodeUpdate(bytes);
+      held.told(frame);
+      emit(frame, sole);
     }
     for (const { work, value } of current.edits) work.resolve(value);
     for (const work of works) {
@@ -459,7 +464,8 @@ export async function openPlaylistRoom(
 
   function answerStep1(member: Member, stateVector: Uint8Array): void {
     try {
-      member.peer.send(encodeStep2(Y.encodeStateAsUpdate(doc, stateVector)), { isWhole: true });
+      if (isEmpty(stateVector)) for (const frame of held.whole()) member.peer.send(frame, { isWhole: true });
+      else member.peer.send(encodeStep2(Y.encodeStateAsUpdate(held.doc, stateVector)), { isWhole: true });
     } catch (error) {
       ctx.log.info('unreadable state vector', { playlist_id, kind: error instanceof Error ? error.name : '' });
       member.peer.close('malformed');
@@ -515,7 +521,7 @@ export async function openPlaylistRoom(
 
   /** @returns false when the document was begun anew, so that this one is not to be stored */
   async function compact(): Promise<boolean> {
-    const snapshot = Y.encodeStateAsUpdate(doc);
+    const snapshot = Y.encodeStateAsUpdate(held.doc);
     try {
       await compactLog(ctx, { playlist_id, epoch, seq }, snapshot);
       rows = 1;
@@ -564,7 +570,7 @@ export async function openPlaylistRoom(
           // Sent back to its sender too: the stock client counts on hearing something every 30 s.
           const told = awareness.take(member, member.peer.identity, frame.entries, (client_id) => {
             const owner = clients.get(client_id);
-            return client_id !== doc.clientID && (owner === undefined || owner === member.peer.identity.id);
+            return client_id !== held.clientID && (owner === undefined || owner === member.peer.identity.id);
           });
           if (told.length > 0) emit(encodeAwareness(told));
           return;
@@ -608,7 +614,7 @@ export async function openPlaylistRoom(
         otherFrames: createTokenBucket(otherRate, ctx.clock.nowMs()),
       };
       members.add(member);
-      peer.send(encodeStep1(Y.encodeStateVector(doc)));
+      peer.send(encodeStep1(held.stateVector()));
       const states = awareness.all();
       if (states.length > 0) peer.send(encodeAwareness(states));
       return seat;
@@ -629,7 +635,7 @@ export async function openPlaylistRoom(
       isClosed = true;
       while (running !== null) await running;
       if (rows > 1) await compact();
-      doc.destroy();
+      held.destroy();
     },
   };
 }
