@@ -26,7 +26,7 @@ async function killAfter(stage: Stage, server: Server, seconds: number, track_id
   };
   writer.ws.on('error', () => undefined);
   const startedMs = performance.now();
-  for (let sent = 0; killed === null; ) {
+  for (let sent = 0; killed === null;) {
     const due = Math.floor(((performance.now() - startedMs) / 1000) * PER_SECOND);
     while (sent < due && killed === null) {
       sent++;
@@ -48,7 +48,8 @@ async function killAfter(stage: Stage, server: Server, seconds: number, track_id
 }
 
 const missing = installPeers();
-if (missing !== null) throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
+if (missing !== null)
+  throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
 const stage = await openStage(NAMES);
 try {
   const track_ids = stage.servers.get('ours')?.hello.track_ids ?? [];

@@ -46,7 +46,12 @@ async function measureMemory(stage: Stage, server: Server, track_ids: readonly s
 }
 
 /** Opens each list and puts its songs into it. */
-async function visit(server: Server, names: readonly string[], headers: () => Record<string, string>, track_ids: readonly string[]) {
+async function visit(
+  server: Server,
+  names: readonly string[],
+  headers: () => Record<string, string>,
+  track_ids: readonly string[],
+) {
   const visitors: Client[] = [];
   for (const name of names) {
     const client = await connect(server, name, headers());
@@ -98,7 +103,8 @@ async function measureStall(stage: Stage, server: Server, isStalled: boolean): P
 }
 
 const missing = installPeers();
-if (missing !== null) throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
+if (missing !== null)
+  throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
 const stage = await openStage(NAMES);
 try {
   const track_ids = stage.servers.get('ours')?.hello.track_ids ?? [];

@@ -80,7 +80,8 @@ async function openMany(server: Server, name: string, headers: Record<string, st
 }
 
 const missing = installPeers();
-if (missing !== null) throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
+if (missing !== null)
+  throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
 const NAMES: readonly ServerName[] = ['ours', 'hocuspocus'];
 const stage = await openStage(NAMES);
 try {

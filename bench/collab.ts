@@ -150,7 +150,8 @@ function costs(what: string, rounds: Map<ServerName, Round[]>, must: number): Fi
 }
 
 const missing = installPeers();
-if (missing !== null) throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
+if (missing !== null)
+  throw new Error(`the peers could not be fetched, so there is nothing to measure against: ${missing}`);
 const stage = await openStage(NAMES);
 try {
   const parts = process.env.ONLY?.split(',') ?? ['20', '1', 'latency'];

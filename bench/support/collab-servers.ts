@@ -62,7 +62,10 @@ async function storeOurs({ ctx }: RunningServer, question: Extract<Question, { a
     }));
     for (const row of rows) await trx.insertInto('playlist_updates').values(row).execute();
     for (const client_id of clients) {
-      await trx.insertInto('playlist_clients').values({ playlist_id, client_id, user_id, first_seen_at: now }).execute();
+      await trx
+        .insertInto('playlist_clients')
+        .values({ playlist_id, client_id, user_id, first_seen_at: now })
+        .execute();
     }
   });
   await repairPlaylist(ctx, playlist_id);

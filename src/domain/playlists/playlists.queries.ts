@@ -234,9 +234,7 @@ function memberQuery(db: Kysely<Schema>) {
       .selectFrom('user_playlists')
       .select('user_id')
       .where('id', '=', at.playlist_id)
-      .unionAll(
-        db.selectFrom('playlist_collaborators').select('user_id').where('playlist_id', '=', at.playlist_id),
-      ),
+      .unionAll(db.selectFrom('playlist_collaborators').select('user_id').where('playlist_id', '=', at.playlist_id)),
   );
 }
 

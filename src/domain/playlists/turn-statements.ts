@@ -287,13 +287,23 @@ export function turnStatements(
       set_by,
     }));
     unit.push(make.ledger({ playlist_id, now }, rows));
-    unit.push(make.countAdded({ playlist_id }, rows.map(({ entry_id }) => ({ entry_id }))));
+    unit.push(
+      make.countAdded(
+        { playlist_id },
+        rows.map(({ entry_id }) => ({ entry_id })),
+      ),
+    );
   }
   for (const entry of change.upserted) {
     unit.push((entry.isSet === false ? make.move : make.put)(placeOf(playlist_id, entry), []));
   }
   if (change.upserted.length > 0) {
-    unit.push(make.spread({ playlist_id }, change.upserted.map(({ entry_id }) => ({ entry_id }))));
+    unit.push(
+      make.spread(
+        { playlist_id },
+        change.upserted.map(({ entry_id }) => ({ entry_id })),
+      ),
+    );
   }
   return unit;
 }

@@ -426,7 +426,9 @@ export async function openPlaylistRoom(
     if (current.updates.length > 0) {
       const bytes = current.updates.length === 1 ? current.updates[0]! : Y.mergeUpdates(current.updates);
       const name = current.metaTouched.has('name') ? metaOf(held.doc).get('name') : undefined;
-      const description = current.metaTouched.has('description') ? (metaOf(held.doc).get('description') ?? '') : undefined;
+      const description = current.metaTouched.has('description')
+        ? (metaOf(held.doc).get('description') ?? '')
+        : undefined;
       const change = placed(current);
       const now = epochSeconds(ctx.clock);
       const checkpoint = checkpointBefore(current, change.removed.length, now);

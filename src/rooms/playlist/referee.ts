@@ -233,7 +233,8 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     }
   }
   if (waiting.size > 0) throw new Gap('refers to something that is not there');
-  if (countWith(doc, newEntries) > MAX_ENTRIES) throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
+  if (countWith(doc, newEntries) > MAX_ENTRIES)
+    throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
 
   for (const [client, ranges] of ds.clients) {
     const state = stateOf(client);
