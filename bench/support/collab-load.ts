@@ -23,17 +23,22 @@ export type { ServerName } from './collab-servers.ts';
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MICROS = 10_000;
 
+/** What a server says when it has done what it was asked. */
+interface Answer {
+  heldBytes: number;
+}
+
 /** A server under measure, in a process of its own. */
 export interface Server {
   name: ServerName;
   hello: Hello;
   /** Processor time of all its threads so far, in microseconds, by /proc. */
   cpuMicros(): number;
-  /** Resident memory in KiB after a collection. */
-  memoryKib(): Promise<number>;
+  /** What its main thread still holds after a collection, in KiB: without the room a heap keeps for later, which is chance. */
+  heldKib(): Promise<number>;
   /** Resident memory in KiB as it is. */
   memoryNowKib(): number;
-  ask(question: Question): Promise<void>;
+  ask(question: Question): Promise<Answer>;
   kill(): Promise<void>;
 }
 
@@ -58,8 +63,8 @@ export async function startServer(name: ServerName, env: Record<string, string>)
   });
   const pid = child.pid ?? 0;
   const ask = (question: Question) =>
-    new Promise<void>((resolve, reject) => {
-      asked = { resolve: () => resolve(), reject };
+    new Promise<Answer>((resolve, reject) => {
+      asked = { resolve: resolve as (answer: unknown) => void, reject };
       child.send(question);
     });
   const memoryNowKib = () =>
@@ -73,12 +78,11 @@ export async function startServer(name: ServerName, env: Record<string, string>)
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
       return (Number(fields[11]) + Number(fields[12])) * TICK_MICROS;
     },
-    async memoryKib() {
+    async heldKib() {
       let least = Infinity;
       for (let i = 0; i < 4; i++) {
-        await ask({ ask: 'gc' });
+        least = Math.min(least, (await ask({ ask: 'gc' })).heldBytes / 1024);
         await pause(250);
-        least = Math.min(least, memoryNowKib());
       }
       return least;
     },

@@ -9,7 +9,8 @@ import { importPeer } from './peers.ts';
 import type { RunningServer } from '#server/create-server.ts';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type * as Yjs from 'yjs';
 
 export interface Hello {
   /** `ws://…`, to which the document's name is appended. */
@@ -34,7 +35,10 @@ function say(hello: Hello, store: (question: Extract<Question, { ask: 'store' }>
       else (globalThis as { gc?(): void }).gc?.();
     };
     answer().then(
-      () => process.send?.({ done: true }),
+      () => {
+        const { heapUsed, external } = process.memoryUsage();
+        process.send?.({ heldBytes: heapUsed + external });
+      },
       (error: unknown) => {
         process.stderr.write(`${String(error)}\n`);
         process.exit(1);
@@ -94,7 +98,7 @@ async function serveOurs(): Promise<void> {
 /** Hocuspocus as its handbook says, its documents in SQLite. */
 async function serveHocuspocus(): Promise<void> {
   type Hocus = new (configuration: object) => {
-    httpServer: import('node:http').Server;
+    httpServer: HttpServer;
     listen(port: number): Promise<unknown>;
   };
   const { Server } = await importPeer<{ Server: Hocus }>('@hocuspocus/server/dist/hocuspocus-server.esm.js');
@@ -127,7 +131,7 @@ async function serveHocuspocus(): Promise<void> {
   const { port } = server.httpServer.address() as AddressInfo;
   say({ url: `http://127.0.0.1:${port}`, wsBase: `ws://127.0.0.1:${port}/`, track_ids: [] }, async (question) => {
     const { name, bytes, tail } = question;
-    const { mergeUpdates } = await importPeer<typeof import('yjs')>('yjs/dist/yjs.mjs');
+    const { mergeUpdates } = await importPeer<typeof Yjs>('yjs/dist/yjs.mjs');
     write.run(name, mergeUpdates([bytes, ...tail].map((one) => Buffer.from(one, 'base64'))));
   });
 }

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import * as Y from 'yjs';
 import { addEntries, metaOf, moveEntries, readList, removeEntries } from '#contract/playlist-doc.ts';
 import { newIds } from '#server/ids.ts';
 import { openPlaylist, restClient } from '../support/clients.ts';
 import { startIssuer } from '../support/issuer.ts';
 import { seeded } from '../support/random.ts';
 import { makeFolders, spawnServer } from '../support/server.ts';
+import type * as Y from 'yjs';
 import type { Playlist, PlaylistTrack } from '#contract/playlists.ts';
 import type { OpenPlaylist, Rest } from '../support/clients.ts';
 import type { TestIssuer } from '../support/issuer.ts';

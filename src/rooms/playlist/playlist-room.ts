@@ -10,7 +10,7 @@ import {
   SupersededError,
 } from '#domain/playlists/playlist-log.ts';
 import { CHECKPOINT_EVERY_SECONDS, isMassRemoval } from '#domain/playlists/checkpoints.ts';
-import { documentOf, isBroken } from '#domain/playlists/document.ts';
+import { isBroken } from '#domain/playlists/document.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
 import { DomainError, notFound } from '#domain/errors.ts';
 import { epochSeconds } from '#domain/ports.ts';
