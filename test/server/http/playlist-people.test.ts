@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import * as playlists from '#contract/playlists.ts';
+import type * as playlists from '#contract/playlists.ts';
 import { newIds } from '#server/ids.ts';
 import { gatewayClient, openPlaylist } from '../../support/clients.ts';
 import { DIALECTS } from '../../support/dialects.ts';
