@@ -110,7 +110,7 @@ export async function transferPlaylist(
     const now = epochSeconds(tx.clock);
     const list = await tx.trx
       .updateTable('user_playlists')
-      .set({ user_id, updated_at: now })
+      .set({ updated_at: now })
       .where('id', '=', id)
       .where('user_id', '=', actor.user_id)
       .returning('id')
@@ -131,6 +131,7 @@ export async function transferPlaylist(
         errors: [{ path: 'user_id', message: 'is no member who could own it' }],
       });
     }
+    await tx.trx.updateTable('user_playlists').set({ user_id }).where('id', '=', id).execute();
     await tx.trx
       .insertInto('playlist_collaborators')
       .values({ playlist_id: id, user_id: actor.user_id, role: 'editor', added_at: now, added_by_user_id: user_id })

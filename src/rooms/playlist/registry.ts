@@ -23,7 +23,7 @@ export interface PlaylistRooms extends PlaylistDocs {
   closeDeleted(playlist_id: string): Promise<void>;
   /** Throws away a room whose document was begun anew; the next visitor loads that. */
   closeSuperseded(playlist_id: string): Promise<void>;
-  /** Throws away rooms whose document was begun anew, or whose list was deleted, by another process. */
+  /** Throws away rooms whose document was begun anew by another process. */
   lookAtEpochs(): Promise<void>;
   close(): Promise<void>;
 }
@@ -177,9 +177,9 @@ export function createPlaylistRooms(
       );
       for (const { id, room } of open) {
         const epoch = epochs.get(id);
-        // The room may be another one by now.
-        if (epoch === room.epoch || openRoom(id) !== room) continue;
-        await drop(id, epoch === undefined ? 'not_found' : 'superseded');
+        // A list that is gone may have gone with its owner, whose sockets are closed for that reason; the room may be another by now.
+        if (epoch === undefined || epoch === room.epoch || openRoom(id) !== room) continue;
+        await drop(id, 'superseded');
       }
     },
     async close() {
