@@ -401,7 +401,7 @@ describe.each(DIALECTS)('the past of a playlist on $name', (dialect) => {
             .insertInto('playlist_tracks')
             .values({ ...before[0]!, entry_id: newIds.id(), position: 99 })
             .execute(),
-        (trx) => trx.updateTable('playlist_tracks').set({ position: 9 }).where('entry_id', '=', second).execute(),
+        (trx) => trx.updateTable('playlist_tracks').set({ position: -9 }).where('entry_id', '=', second).execute(),
         (trx) => trx.updateTable('playlist_tracks').set({ order_key: 'zz' }).where('entry_id', '=', first).execute(),
         (trx) =>
           trx.updateTable('playlist_tracks').set({ track_id: kit.tracks[4]! }).where('entry_id', '=', first).execute(),
