@@ -73,6 +73,28 @@ export const exportDoor = defineDoor({
   query: ['format'],
   responses: { 200: 'The file' },
 });
+export const takePlaylistCoverDoor = defineDoor({
+  name: 'playlists.cover.set',
+  method: 'POST',
+  path: '/playlists/{id}/cover',
+  access: 'user',
+  scope: 'write',
+  summary: 'Give a playlist I may edit a picture: PNG, JPEG or WebP of at most 2 MB; answers with the playlist',
+  query: [],
+  body: ['image/png', 'image/jpeg', 'image/webp', 'multipart/form-data'],
+  responses: { 200: 'The playlist' },
+});
+export const playlistCoverDoor = defineDoor({
+  name: 'playlists.cover',
+  method: 'GET',
+  path: '/playlists/{id}/cover',
+  access: 'guest',
+  scope: 'read',
+  summary:
+    'The picture of a playlist I may read, a WebP of 640 pixels; v is of its address and tells one from the next',
+  query: ['v'],
+  responses: { 200: 'The picture', 304: 'Unchanged' },
+});
 export const loginDoor = defineDoor({
   name: 'auth.login.get',
   method: 'GET',
@@ -241,6 +263,8 @@ export const DOORS = [
   importPlaylistsDoor,
   exportDoor,
   importDoor,
+  takePlaylistCoverDoor,
+  playlistCoverDoor,
   loginDoor,
   loginFormDoor,
   callbackDoor,

@@ -27,6 +27,10 @@ export const Playlist = z.object({
   role: PlaylistRole,
   track_count: z.int(),
   total_duration: z.number(),
+  /** Where its own picture is, for those who may read the list; null when it has none. */
+  cover_image_url: z.string().nullable(),
+  /** The list it was copied from, whether that is still there or not. */
+  copied_from_id: Id.nullable(),
   created_at: EpochSeconds,
   updated_at: EpochSeconds,
 });
@@ -48,6 +52,8 @@ export const PlaylistTrack = z.object({
   track: Track.nullable(),
   text: EntryText.nullable(),
   position: z.int(),
+  /** The same track stands further up in the list too. */
+  is_duplicate: z.boolean(),
   added_by: User.nullable(),
   added_at: EpochSeconds,
 });
@@ -129,9 +135,13 @@ export const listPlaylistTracks = defineEndpoint({
   method: 'GET',
   path: '/playlists/{id}/tracks',
   access: 'guest',
-  summary: 'The entries of a playlist in order',
+  summary: 'The entries of a playlist in order; with only, those of one kind',
   params: IdParams,
-  query: PageQuery,
+  query: z.strictObject({
+    ...PageQuery.shape,
+    /** `missing`: the file is gone; `unmatched`: was never in the library; `duplicates`: the same track stands further up. */
+    only: z.enum(['missing', 'unmatched', 'duplicates']).optional(),
+  }),
   reply: page(PlaylistTrack),
 });
 export const addPlaylistTracks = defineEndpoint({
@@ -253,6 +263,226 @@ export const ImportedPlaylist = z.object({
 export type ImportedPlaylist = z.infer<typeof ImportedPlaylist>;
 export const PlaylistImport = z.object({ items: z.array(ImportedPlaylist) });
 export type PlaylistImport = z.infer<typeof PlaylistImport>;
+/** Seconds an invitation may be good for. */
+export const PLAYLIST_INVITE_SECONDS = { least: 60, usual: 7 * 86_400, most: 30 * 86_400 } as const;
+
+export const PlaylistInvite = z.object({
+  id: Id,
+  role: MemberRole,
+  created_at: EpochSeconds,
+  expires_at: EpochSeconds,
+  accepted_at: EpochSeconds.nullable(),
+  accepted_by: User.nullable(),
+});
+const InviteParams = z.strictObject({ id: Id, invite_id: Id });
+/** Any text is looked up: a code that cannot be one is told like one that is not there. */
+const CodeParams = z.strictObject({ code: z.string().max(512) });
+
+export const createPlaylistInvite = defineEndpoint({
+  name: 'playlists.invites.create',
+  method: 'POST',
+  path: '/playlists/{id}/invites',
+  access: 'user',
+  summary: 'Make a link by which one person joins my playlist; this answer alone shows its code',
+  params: IdParams,
+  body: z.strictObject({
+    role: MemberRole,
+    /** Seconds. */
+    expires_in: z
+      .int()
+      .min(PLAYLIST_INVITE_SECONDS.least)
+      .max(PLAYLIST_INVITE_SECONDS.most)
+      .default(PLAYLIST_INVITE_SECONDS.usual),
+  }),
+  status: 201,
+  reply: PlaylistInvite.extend({ code: z.string(), url: z.string() }),
+});
+export const listPlaylistInvites = defineEndpoint({
+  name: 'playlists.invites',
+  method: 'GET',
+  path: '/playlists/{id}/invites',
+  access: 'user',
+  summary: 'Invitations to my playlist, the newest first; their codes are not kept',
+  params: IdParams,
+  query: PageQuery,
+  reply: page(PlaylistInvite),
+});
+export const revokePlaylistInvite = defineEndpoint({
+  name: 'playlists.invites.revoke',
+  method: 'DELETE',
+  path: '/playlists/{id}/invites/{invite_id}',
+  access: 'user',
+  summary: 'Make an invitation void; whoever came by it stays',
+  params: InviteParams,
+  status: 204,
+  reply: Nothing,
+});
+export const getInvite = defineEndpoint({
+  name: 'invites.get',
+  method: 'GET',
+  path: '/invites/{code}',
+  access: 'guest',
+  summary: 'What an invitation to a playlist offers; wrong, spent and expired ones are not there',
+  params: CodeParams,
+  reply: z.object({
+    playlist_id: Id,
+    name: z.string(),
+    owner: User,
+    /** What I would become: guests only ever viewers. */
+    role: MemberRole,
+    expires_at: EpochSeconds,
+    /** What I am to the list already. */
+    my_role: PlaylistRole.nullable(),
+  }),
+});
+export const acceptInvite = defineEndpoint({
+  name: 'invites.accept',
+  method: 'POST',
+  path: '/invites/{code}/accept',
+  access: 'guest',
+  summary: 'Join a playlist by an invitation, which is spent; one that would bring a member nothing is kept',
+  params: CodeParams,
+  reply: Playlist,
+});
+export const copyPlaylist = defineEndpoint({
+  name: 'playlists.copy',
+  method: 'POST',
+  path: '/playlists/{id}/copy',
+  access: 'user',
+  summary: 'Make a playlist of my own of one I may read; nobody else sees it',
+  params: IdParams,
+  body: z.strictObject({ name: line(PLAYLIST_NAME_MAX).optional() }),
+  status: 201,
+  reply: Playlist,
+});
+export const leavePlaylist = defineEndpoint({
+  name: 'playlists.leave',
+  method: 'POST',
+  path: '/playlists/{id}/leave',
+  access: 'guest',
+  summary: 'Leave a playlist I belong to; what I added stays',
+  params: IdParams,
+  status: 204,
+  reply: Nothing,
+});
+export const transferPlaylist = defineEndpoint({
+  name: 'playlists.transfer',
+  method: 'POST',
+  path: '/playlists/{id}/transfer',
+  access: 'user',
+  summary: 'Hand my playlist over to one of its members; I stay as an editor, open invitations end',
+  params: IdParams,
+  body: z.strictObject({ user_id: Id }),
+  reply: Playlist,
+});
+export const removePlaylistCover = defineEndpoint({
+  name: 'playlists.cover.remove',
+  method: 'DELETE',
+  path: '/playlists/{id}/cover',
+  access: 'user',
+  summary: 'Take the picture off a playlist; without one nothing happens',
+  params: IdParams,
+  status: 204,
+  reply: Nothing,
+});
+
+export const SortBy = z.enum(['title', 'artist', 'album', 'added_at', 'duration', 'year']);
+export type SortBy = z.infer<typeof SortBy>;
+export const sortPlaylist = defineEndpoint({
+  name: 'playlists.sort',
+  method: 'POST',
+  path: '/playlists/{id}/sort',
+  access: 'user',
+  summary: 'Put a playlist in order, as one edit; what is not known comes last, equals keep their order',
+  params: IdParams,
+  body: z.strictObject({ by: SortBy, descending: z.boolean().default(false) }),
+  reply: z.object({
+    /** How many entries stand elsewhere now. */
+    moved: z.int(),
+    /** The list as it was before; null when it was in that order already. */
+    checkpoint_id: Id.nullable(),
+  }),
+});
+
+export const ChangeKind = z.enum(['added', 'removed', 'moved', 'renamed', 'described', 'sorted', 'restored']);
+export type ChangeKind = z.infer<typeof ChangeKind>;
+export const CheckpointReason = z.enum(['hourly', 'before_removal', 'before_sort', 'before_restore']);
+export type CheckpointReason = z.infer<typeof CheckpointReason>;
+/** Entries of a change that are named; the others are counted. */
+export const CHANGE_ENTRIES_SHOWN = 20;
+
+const HistoryChange = z.object({
+  kind: ChangeKind,
+  /** Entries concerned. */
+  count: z.int(),
+  entries: z.array(
+    z.object({ entry_id: Id, track_id: Id.nullable(), title: z.string().nullable(), artist: z.string().nullable() }),
+  ),
+  /** Of a renaming. */
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  /** Of a sorting. */
+  by: SortBy.nullable(),
+  descending: z.boolean().nullable(),
+  /** Of a restoring: what was gone back to. */
+  checkpoint_id: Id.nullable(),
+});
+export const HistoryItem = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('edits'),
+    /** Null: somebody who is not here any more. */
+    user: User.nullable(),
+    /** The first and the last within this minute. */
+    first_at: EpochSeconds,
+    last_at: EpochSeconds,
+    changes: z.array(HistoryChange),
+  }),
+  z.object({
+    type: z.literal('checkpoint'),
+    id: Id,
+    reason: CheckpointReason,
+    /** Whose edit it was taken before; null: several people's. */
+    user: User.nullable(),
+    at: EpochSeconds,
+    name: z.string(),
+    track_count: z.int(),
+  }),
+]);
+export type HistoryItem = z.infer<typeof HistoryItem>;
+export const playlistHistory = defineEndpoint({
+  name: 'playlists.history',
+  method: 'GET',
+  path: '/playlists/{id}/history',
+  access: 'guest',
+  summary: 'Who did what, by minute and person, and the checkpoints between; the newest first, for members',
+  params: IdParams,
+  query: z.strictObject({ ...PageQuery.shape, user_id: Id.optional() }),
+  reply: page(HistoryItem),
+});
+export const restorePlaylist = defineEndpoint({
+  name: 'playlists.restore',
+  method: 'POST',
+  path: '/playlists/{id}/restore',
+  access: 'user',
+  summary: 'Bring my playlist back to a checkpoint, or to the last one at or before a time; undone by another restore',
+  params: IdParams,
+  body: z
+    .strictObject({ checkpoint_id: Id.optional(), at: EpochSeconds.optional() })
+    .refine(({ checkpoint_id, at }) => (checkpoint_id === undefined) !== (at === undefined), {
+      path: ['checkpoint_id'],
+      message: 'name a checkpoint_id or a time (at), one of them',
+    }),
+  reply: z.object({
+    /** What was gone back to, and when that was. */
+    checkpoint_id: Id,
+    at: EpochSeconds,
+    /** The list as it was before this; null when nothing had to be changed. */
+    undo_checkpoint_id: Id.nullable(),
+    added: z.int(),
+    removed: z.int(),
+    moved: z.int(),
+  }),
+});
 
 /** Rights over a list's document at `/yjs/{id}`: to open and read it, to edit any of it, to show where one is in it. */
 export const openDocument = { name: 'yjs.open', access: 'guest', scope: 'read' } as const satisfies Operation;

@@ -132,6 +132,19 @@ const OWN_LIST = {
     public: { owner: yes, editor: no, viewer: no, ...ONLOOKERS },
   },
 } as const;
+/** What members see of each other's doings, which readers of a public list do not. */
+const MEMBERS_ONLY = {
+  kind: 'playlist',
+  rows: { private: { ...MEMBERS, ...OUTSIDE }, public: { ...MEMBERS, ...ONLOOKERS } },
+} as const;
+/** An owner hands a list over or deletes it. */
+const LEAVE_LIST = {
+  kind: 'playlist',
+  rows: {
+    private: { ...MEMBERS, owner: 'senseless', ...OUTSIDE },
+    public: { ...MEMBERS, owner: 'senseless', ...ONLOOKERS },
+  },
+} as const;
 /** A socket is opened to a known caller, then closed with 4404, whatever is wrong (contract §5). */
 const READ_DOCUMENT = { ...READ_LIST, lacking: hidden } as const;
 const MY_LISTS = {
@@ -242,6 +255,21 @@ export const RULES = {
   'playlists.ticket': READ_LIST,
   'playlists.import': NOTHING,
   'playlists.export': READ_LIST,
+  'playlists.invites': OWN_LIST,
+  'playlists.invites.create': OWN_LIST,
+  'playlists.invites.revoke': OWN_LIST,
+  // Whoever holds the code was given it.
+  'invites.get': COMMON,
+  'invites.accept': COMMON,
+  'playlists.copy': READ_LIST,
+  'playlists.leave': LEAVE_LIST,
+  'playlists.transfer': OWN_LIST,
+  'playlists.cover': READ_LIST,
+  'playlists.cover.set': EDIT_LIST,
+  'playlists.cover.remove': EDIT_LIST,
+  'playlists.sort': EDIT_LIST,
+  'playlists.history': MEMBERS_ONLY,
+  'playlists.restore': OWN_LIST,
   'yjs.open': READ_DOCUMENT,
   'yjs.edit': { ...EDIT_LIST, within: openDocument },
   'yjs.awareness': { ...READ_LIST, within: openDocument },

@@ -47,6 +47,11 @@ export interface DomainEvents {
   'session.role_changed': { user_id: string; session_id: string; role: Role; provider_role: Role | null };
   'playlist.changed': { playlist_id: string; version: number };
   'playlist.member_changed': { playlist_id: string; user_id: string; role: MemberRole | null };
+  'playlist.owner_changed': { playlist_id: string; from: string; to: string };
+  /** Something beside the document is another, such as its cover: those who have it open learn of it too. */
+  'playlist.details_changed': { playlist_id: string };
+  /** The document was begun anew: open copies of it are old ones. */
+  'playlist.superseded': { playlist_id: string };
   'playlist.visibility_changed': { playlist_id: string };
   'playlist.deleted': { playlist_id: string };
   /** There is work for whoever runs jobs. */

@@ -58,9 +58,24 @@ export interface SecretBox {
 export interface PlaylistDocs {
   /**
    * Edits a live document as `user_id`, through the same room and storage as everybody's edits; resolves once stored and passed on.
-   * `edit` must be synchronous; `beside` is stored with what it changed.
+   * `edit` must be synchronous.
    */
-  transact<T>(playlist_id: string, user_id: string, edit: (doc: Y.Doc) => T, beside?: Beside): Promise<T>;
+  transact<T>(playlist_id: string, user_id: string, edit: (doc: Y.Doc) => T, more?: EditMore): Promise<T>;
+}
+
+/** What goes with an edit of a playlist's document. */
+export interface EditMore {
+  /** Names the edit as a whole, for the list's history, and has the list kept as it was before. */
+  act?: PlaylistAct | undefined;
+  /** Stored with what the edit changed; not when it changed nothing. */
+  beside?: Beside | undefined;
+}
+
+/** An edit of many entries that people see as one. */
+export interface PlaylistAct {
+  kind: 'sorted' | 'restored';
+  details: Readonly<Record<string, string | boolean>>;
+  checkpoint: { id: string; reason: 'before_sort' | 'before_restore' };
 }
 
 export function epochSeconds(clock: Clock): number {

@@ -1,4 +1,4 @@
-import { memberIds } from '#domain/playlists/playlists.queries.ts';
+import { memberIds, versionOf } from '#domain/playlists/playlists.queries.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { Audiences } from './audience.ts';
 import type { Broadcaster } from './broadcaster.ts';
@@ -23,6 +23,18 @@ export function startFanout(
   ctx: Ctx,
   { broadcaster, audiences, presence, connections, playlistRooms, feed, privateSessions }: FanoutParts,
 ): void {
+  /** To everybody who belongs to a list, with it open or not, and to one who does no more: what a document does not say has changed. */
+  async function tellMembers(playlist_id: string, former?: string): Promise<void> {
+    const version = await versionOf(ctx.db, playlist_id);
+    const members = new Set(await memberIds(ctx.db, playlist_id));
+    for (const user_id of members) {
+      broadcaster.emit(`user:${user_id}`, 'playlist:changed', { playlist_id, version });
+    }
+    if (former !== undefined && !members.has(former)) {
+      broadcaster.emit(`user:${former}`, 'playlist:changed', { playlist_id, version: 0 });
+    }
+  }
+
   ctx.events.on('listen.progressed', (progress) => presence.progressed(progress));
   ctx.events.on('listen.recorded', () => feed.changed());
   ctx.events.on('private_session.changed', async ({ user_id, ends_at_ms }) => {
@@ -70,8 +82,17 @@ export function startFanout(
   });
   ctx.events.on('playlist.member_changed', async ({ playlist_id, user_id }) => {
     await playlistRooms.recheck(playlist_id);
-    broadcaster.emit(`user:${user_id}`, 'playlist:changed', { playlist_id, version: 0 });
+    await tellMembers(playlist_id, user_id);
   });
-  ctx.events.on('playlist.visibility_changed', ({ playlist_id }) => playlistRooms.recheck(playlist_id));
+  ctx.events.on('playlist.owner_changed', async ({ playlist_id }) => {
+    await playlistRooms.recheck(playlist_id);
+    await tellMembers(playlist_id);
+  });
+  ctx.events.on('playlist.details_changed', ({ playlist_id }) => tellMembers(playlist_id));
+  ctx.events.on('playlist.visibility_changed', async ({ playlist_id }) => {
+    await playlistRooms.recheck(playlist_id);
+    await tellMembers(playlist_id);
+  });
+  ctx.events.on('playlist.superseded', ({ playlist_id }) => playlistRooms.closeSuperseded(playlist_id));
   ctx.events.on('playlist.deleted', ({ playlist_id }) => playlistRooms.closeDeleted(playlist_id));
 }

@@ -1,6 +1,7 @@
 /** The operator's verbs: `npm run admin -- help`. They work beside a running server, on the same database. */
 import { rotateKeys } from './cli/keys.ts';
 import { migrate } from './cli/migrate.ts';
+import { renewPlaylistVerb, repairPlaylists } from './cli/playlists.ts';
 import { scan } from './cli/scan.ts';
 import { rebuildStats } from './cli/stats.ts';
 import { InterruptedError, RefusedError, UsageError, complain } from './cli/terminal.ts';
@@ -28,6 +29,11 @@ const USAGE = `Usage: npm run admin -- <verb>
                          make a new key for the secrets kept in the database, and seal them anew with it;
                          --resume goes on where an earlier run broke off, without another key
   rebuild-stats [USER]   make the statistics of a person, or of everybody, anew from what they heard
+  repair-playlists [ID]  verify the rows of one playlist, or of all, against its document, and build
+                         anew those that differ
+  renew-playlist ID [--forget]
+                         begin the document of a playlist anew from what it holds; copies of the one
+                         before are not taken back; --forget drops its history and checkpoints too
   migrate                bring the database to this version
   help                   this page
 
@@ -40,6 +46,8 @@ const VERBS: Readonly<Record<string, Verb | Readonly<Record<string, Verb>>>> = {
   scan,
   'rotate-keys': rotateKeys,
   'rebuild-stats': rebuildStats,
+  'repair-playlists': repairPlaylists,
+  'renew-playlist': renewPlaylistVerb,
   migrate,
 };
 

@@ -24,6 +24,7 @@ import { serveAvatar, takeAvatar } from './http/avatars.ts';
 import { clientFiles } from './http/client-files.ts';
 import { takeImport } from './http/imports.ts';
 import { serveCover, streamTrack } from './http/media.ts';
+import { servePlaylistCover, takePlaylistCover } from './http/playlist-covers.ts';
 import { accountsRoutes } from './http/routes/accounts.ts';
 import { adminRoutes } from './http/routes/admin.ts';
 import { jobsRoutes } from './http/routes/jobs.ts';
@@ -38,6 +39,7 @@ import { statsRoutes } from './http/routes/stats.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
 import { createJobRunner } from './jobs/runner.ts';
+import { watchEpochs } from './epoch-watch.ts';
 import { createImageProcess } from './media/image-process.ts';
 import { watchRenewals } from './renewal-watch.ts';
 import { createAddressOf } from './limits/address.ts';
@@ -60,6 +62,7 @@ import type { JobRunner } from './jobs/runner.ts';
 import type { Config } from './config.ts';
 import type { Express } from 'express';
 import type { Limits } from './limits/limits.ts';
+import type { PlaylistRoomsOptions } from '#rooms/playlist/registry.ts';
 import type { Rate } from '#rooms/token-bucket.ts';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -82,6 +85,8 @@ export interface ServerOptions {
   packets?: Rate;
   /** How long (ms) after a departure it shows, if not a random time. */
   offlineDelayMs?: () => number;
+  /** What a playlist's socket may send, and how long an empty room stays open, if not the usual. */
+  playlists?: PlaylistRoomsOptions;
 }
 
 export interface RunningServer {
@@ -143,7 +148,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const publicUrl = config.publicUrl ?? `http://127.0.0.1:${port}`;
 
-  const rooms = createPlaylistRooms(() => ctx);
+  const rooms = createPlaylistRooms(() => ctx, options.playlists);
   const ctx: Ctx = {
     db: database.db,
     write: (fn) => database.write(fn),
@@ -198,6 +203,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const sync = createPlaylistSync({ ctx, identity, rooms, connections });
   const stopWatching = watchRevocations(ctx, identity, connections);
   const stopTidying = keepFeedShort(ctx);
+  const stopLookingAtEpochs = watchEpochs(ctx, rooms);
   const stopRenewing = watchRenewals(ctx, identity, connections);
 
   let isStopping = false;
@@ -212,8 +218,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...jobsRoutes,
     ...libraryRoutes(scanner),
     ...listensRoutes,
-    ...playlistsRoutes,
     ...privateSessionRoutes,
+    ...playlistsRoutes({ publicUrl }),
     ...socialRoutes(presence),
     ...statsRoutes,
   ];
@@ -225,6 +231,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     avatars: { take: takeAvatar(ctx, images), serve: serveAvatar(ctx) },
     takeImport: takeImport(ctx),
     presence,
+    playlistCovers: { take: takePlaylistCover(ctx, images), serve: servePlaylistCover(ctx) },
     client: clientFiles(options.clientDir ?? CLIENT_DIR),
     publicUrl,
     trustProxy: config.trustProxy,
@@ -271,6 +278,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       stopRenewing();
       stopTidying();
       privateSessions.close();
+      stopLookingAtEpochs();
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       http.closeIdleConnections();
       connections.endAll('restart');

@@ -17,7 +17,7 @@ import { syncFrame } from '../support/yjs-bytes.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import type { RoomKit } from '../support/room.ts';
 
-const ROUNDS = 5_000;
+const ROUNDS = 10_000;
 
 /** An honest update with some of its bits turned, cut short or doubled: what passes must be a playlist, what does not must leave no trace. */
 describe('bit-flipped updates', () => {
@@ -29,7 +29,7 @@ describe('bit-flipped updates', () => {
   });
   afterAll(() => database.close());
 
-  test(`[PL4] ${ROUNDS} of them break neither room nor shape`, { timeout: 120_000 }, async () => {
+  test(`[PL51] ${ROUNDS} of them break neither room nor shape`, { timeout: 600_000 }, async () => {
     const random = seeded();
     console.log(`seed ${random.seed}`);
     const ana = await kit.honest(kit.ana, 'owner');
@@ -82,10 +82,11 @@ describe('bit-flipped updates', () => {
       const before = await kit.state();
       const framesBefore = witness.frames.length;
       const attacker = kit.join(kit.ben, 'editor');
-      const startedMs = performance.now();
+      const started = process.threadCpuUsage();
       attacker.seat.receive(syncFrame(1 + random.int(2), bytes));
       await kit.settled();
-      longestMs = Math.max(longestMs, performance.now() - startedMs);
+      const { user, system } = process.threadCpuUsage(started);
+      longestMs = Math.max(longestMs, (user + system) / 1000);
       attacker.seat.leave();
       if (kit.broken > 0)
         throw new Error(`seed ${random.seed}: round ${i} broke the room with ${Buffer.from(bytes).toString('hex')}`);
@@ -98,6 +99,8 @@ describe('bit-flipped updates', () => {
     }
     console.log(`${accepted} taken, ${refused} refused, the slowest in ${Math.round(longestMs)} ms`);
     expect(accepted + refused).toBeGreaterThan(ROUNDS / 2);
+    // By the processor's clock (trust.md B6): others' work is not its fault.
+    expect(longestMs).toBeLessThan(100);
     expect(witness.closed).toBeNull();
 
     // Whatever was taken is a playlist, the same in memory, in rows and on disk.

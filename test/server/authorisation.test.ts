@@ -178,6 +178,16 @@ const TRIALS: { readonly [Name in OperationName]?: Trial } = {
   'playlists.import': { yes: 400 },
   'user.private_session.begin': { call: bodyOf({ minutes: 5 }) },
   'social.feed': { thing: (scene) => scene.news() },
+  'playlists.invites.create': { call: bodyOf({ role: 'viewer' }) },
+  'playlists.invites.revoke': { call: (id, scene) => ({ params: { id, invite_id: scene.inviteOf(id) } }) },
+  'invites.get': { thing: (scene) => scene.inviteCode() },
+  'invites.accept': { thing: (scene) => scene.inviteCode() },
+  'playlists.transfer': { call: (_list, { people }) => ({ body: { user_id: people.editor.id } }) },
+  'playlists.cover': { thing: (scene, state) => scene.listWithCover(state) },
+  // What is sent here is no picture.
+  'playlists.cover.set': { yes: 415 },
+  'playlists.sort': { call: bodyOf({ by: 'title' }) },
+  'playlists.restore': { call: (list, scene) => ({ body: { checkpoint_id: scene.checkpointOf(list) } }) },
   'users.search': { call: (_thing, { owner }) => ({ query: `q=${owner.username}` }) },
   'users.get': { thing: ({ owner }) => owner.username },
   'users.stats': {
@@ -618,7 +628,7 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
       }
     }
     expect(found.filter(([, status]) => status !== 401)).toEqual([]);
-    expect(found.filter(([asked]) => asked.endsWith('/stream') || asked.endsWith('/cover'))).toHaveLength(4);
+    expect(found.filter(([asked]) => asked.endsWith('/stream') || asked.endsWith('/cover'))).toHaveLength(8);
     expect(found.length).toBeGreaterThan(60);
 
     function fillIn(param: string): string {

@@ -6,6 +6,7 @@ import { seeDevice } from '#domain/accounts/devices.ts';
 import { createSession } from '#domain/accounts/sessions.ts';
 import { listenNewsStatements } from '#domain/feed/listen-news.ts';
 import { createInvite } from '#domain/admin/invites.ts';
+import { setCover } from '#domain/playlists/covers.ts';
 import { hashSecret, newIds } from '#server/ids.ts';
 import { makeLibrary, makePng } from './music/make-track.ts';
 import { openWorld } from './world.ts';
@@ -43,6 +44,14 @@ export interface Scene {
   /** A fresh list of the owner's with an editor, a viewer and one entry. */
   list(state: string): Promise<string>;
   entryOf(list_id: string): string;
+  /** An open invitation to a list. */
+  inviteOf(list_id: string): string;
+  /** A checkpoint of a list. */
+  checkpointOf(list_id: string): string;
+  /** The code of an invitation to a fresh list of the owner's. */
+  inviteCode(): Promise<string>;
+  /** A fresh list of the owner's with a picture. */
+  listWithCover(state: string): Promise<string>;
   session(): Promise<string>;
   apiToken(): Promise<string>;
   device(): Promise<string>;
@@ -93,6 +102,8 @@ export async function openScene(dialect: TestDialect, options: Partial<StartOpti
     return known;
   };
   const entries = new Map<string, string>();
+  const invites = new Map<string, string>();
+  const checkpoints = new Map<string, string>();
   const ownerActor: Actor = {
     user_id: owner.id,
     username: owner.username,
@@ -146,6 +157,38 @@ export async function openScene(dialect: TestDialect, options: Partial<StartOpti
         await owner.rest.put(`/playlists/${id}/collaborators/${people[role].id}`, { role });
       }
       entries.set(id, entry_ids[0]!);
+      const { id: invite_id } = await owner.rest.post<{ id: string }>(`/playlists/${id}/invites`, { role: 'editor' });
+      invites.set(id, invite_id);
+      const checkpoint_id = newIds.id();
+      checkpoints.set(id, checkpoint_id);
+      await ctx.write((trx) =>
+        trx
+          .insertInto('playlist_checkpoints')
+          .values({
+            id: checkpoint_id,
+            playlist_id: id,
+            reason: 'hourly',
+            user_id: owner.id,
+            name: 'Before',
+            description: '',
+            places_json: '[]',
+            track_count: 0,
+            created_at: 1,
+          })
+          .execute(),
+      );
+      return id;
+    },
+    inviteOf: (list_id) => invites.get(list_id) ?? newIds.id(),
+    checkpointOf: (list_id) => checkpoints.get(list_id) ?? newIds.id(),
+    async inviteCode() {
+      const { id } = await owner.rest.post<Playlist>('/playlists', { name: 'List' });
+      const { code } = await owner.rest.post<{ code: string }>(`/playlists/${id}/invites`, { role: 'editor' });
+      return code;
+    },
+    async listWithCover(state) {
+      const id = await scene.list(state);
+      await setCover(ctx, ownerActor, id, Buffer.from('a picture'));
       return id;
     },
     // Of a list that is not there it does not matter which.

@@ -83,10 +83,13 @@ export function createKeptAnswers(ctx: Ctx): KeptAnswers {
         }),
       // A list's edits are stored by its room, several callers' at once.
       playlistDocs: {
-        transact: (playlist_id, user_id, edit, beside) =>
-          ctx.playlistDocs.transact(playlist_id, user_id, edit, async (trx) => {
-            await beside?.(trx);
-            await rows.markChanged(trx, call);
+        transact: (playlist_id, user_id, edit, more) =>
+          ctx.playlistDocs.transact(playlist_id, user_id, edit, {
+            ...more,
+            async beside(trx) {
+              await more?.beside?.(trx);
+              await rows.markChanged(trx, call);
+            },
           }),
       },
     };

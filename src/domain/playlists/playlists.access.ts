@@ -1,8 +1,9 @@
+import { expressionBuilder } from 'kysely';
 import { authorize, verdictOf } from '../authorize.ts';
 import { notFound, DomainError } from '../errors.ts';
 import { isBlocked } from '../social/social.access.ts';
 import type { Operation } from '#contract/endpoint.ts';
-import type { PlaylistRole } from '#contract/playlists.ts';
+import type { MemberRole, PlaylistRole } from '#contract/playlists.ts';
 import type { ListOperationName, Verdict } from '../access-matrix.ts';
 import type { Schema } from '../database.ts';
 import type { Actor } from '../context.ts';
@@ -74,6 +75,28 @@ export function isShownTo(
     );
 }
 
+/** For the WHERE of what only members do or see: whether they still are one, as `roles` has it, as it is read or written. */
+export function isMemberOf(user_id: string, playlist_id: string, roles: readonly MemberRole[] = ['editor', 'viewer']) {
+  const eb = expressionBuilder<Schema, never>();
+  return eb.or([
+    eb.exists(
+      eb
+        .selectFrom('user_playlists as own')
+        .select('own.id')
+        .where('own.id', '=', playlist_id)
+        .where('own.user_id', '=', user_id),
+    ),
+    eb.exists(
+      eb
+        .selectFrom('playlist_collaborators as mine')
+        .select('mine.user_id')
+        .where('mine.playlist_id', '=', playlist_id)
+        .where('mine.user_id', '=', user_id)
+        .where('mine.role', 'in', roles),
+    ),
+  ]);
+}
+
 /** What the table says of somebody who is this to a list; the access table's `stranger` stands for all who are no members. */
 export function listVerdict(actor: Actor, operation: ListOperation, role: PlaylistRole | null): Verdict {
   const state = role === 'public' ? 'public' : 'private';
@@ -84,7 +107,7 @@ export function listVerdict(actor: Actor, operation: ListOperation, role: Playli
 /**
  * Asks whether the actor may do this to that list, role and token scope included.
  * @returns what they are to it
- * @throws DomainError forbidden; not_found for those who may not know of the list
+ * @throws DomainError forbidden; unprocessable for what an owner cannot do; not_found for those who may not know of the list
  */
 export async function requireListRight(
   db: Kysely<Schema>,
@@ -97,10 +120,15 @@ export async function requireListRight(
   const verdict = listVerdict(actor, operation, role);
   if (role === null || verdict === 'hidden') throw notFound('playlist');
   if (verdict === 'yes') return role;
+  if (verdict === 'senseless') {
+    throw new DomainError('unprocessable', 'You own this playlist: hand it over to one of its members, or delete it.');
+  }
   throw new DomainError(
     'forbidden',
     role === 'editor'
       ? 'Only the owner of this playlist may do this.'
-      : 'You may read this playlist, but not change it.',
+      : role === 'public'
+        ? 'You may read this playlist, but you do not belong to it.'
+        : 'You may read this playlist, but not change it.',
   );
 }

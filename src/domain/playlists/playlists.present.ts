@@ -16,13 +16,15 @@ export function presentPlaylist(row: Selectable<UserPlaylistsTable>, owner: User
     role,
     track_count: row.track_count,
     total_duration: row.total_duration,
+    cover_image_url: row.cover_image_url,
+    copied_from_id: row.copied_from_id,
     created_at: row.created_at,
     updated_at: row.updated_at,
   };
 }
 
 export function presentEntry(
-  row: Selectable<PlaylistTracksTable>,
+  row: Selectable<PlaylistTracksTable> & { is_duplicate: boolean },
   tracks: ReadonlyMap<string, Track>,
   users: ReadonlyMap<string, User>,
 ): PlaylistTrack {
@@ -32,6 +34,7 @@ export function presentEntry(
     track: row.track_id === null ? null : (tracks.get(row.track_id) ?? null),
     text: row.text_json === null ? null : (JSON.parse(row.text_json) as z.output<typeof EntryText>),
     position: row.position,
+    is_duplicate: row.is_duplicate,
     added_by: row.added_by_user_id === null ? null : (users.get(row.added_by_user_id) ?? null),
     added_at: row.added_at,
   };

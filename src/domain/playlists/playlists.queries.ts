@@ -1,3 +1,5 @@
+import { CompiledQuery } from 'kysely';
+import { statementOf } from '#db/unit.ts';
 import { getPlaylist, listCollaborators, listPlaylistTracks } from '#contract/playlists.ts';
 import { usersByIds } from '../accounts/accounts.queries.ts';
 import { tracksByIds } from '../library/library.queries.ts';
@@ -10,7 +12,8 @@ import type { listPlaylists, PlaylistRole } from '#contract/playlists.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 import type { Schema } from '../database.ts';
-import type { Kysely } from 'kysely';
+import type { PlaylistEntriesTable } from './playlists.table.ts';
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 
 function withMyRole(db: Kysely<Schema>, actor: Actor) {
   return db
@@ -101,30 +104,82 @@ export async function showPlaylist(
   return presentPlaylist(row, owner, role);
 }
 
-/** The entries of a list in order. @throws DomainError not_found */
+/** Whether the same track stands further up in the list. */
+function isDuplicate(eb: ExpressionBuilder<Schema, 'playlist_tracks'>) {
+  return eb.exists(
+    eb
+      .selectFrom('playlist_tracks as above')
+      .select('above.entry_id')
+      .whereRef('above.playlist_id', '=', 'playlist_tracks.playlist_id')
+      .whereRef('above.track_id', '=', 'playlist_tracks.track_id')
+      .whereRef('above.position', '<', 'playlist_tracks.position'),
+  );
+}
+
+/** The entries of a list in order, or those of one kind. @throws DomainError not_found */
 export async function playlistTracks(
   ctx: Ctx,
   actor: Actor,
-  { id, limit, cursor }: Input<typeof listPlaylistTracks>,
+  { id, limit, cursor, only }: Input<typeof listPlaylistTracks>,
 ): Promise<Reply<typeof listPlaylistTracks>> {
   await requireListRight(ctx.db, actor, listPlaylistTracks, id);
   const after = readCursor<[number]>(cursor, ['number']);
-  const found = await ctx.db
+  let query = ctx.db
     .selectFrom('playlist_tracks')
     .selectAll()
+    .select((eb) => eb.case().when(isDuplicate(eb)).then(1).else(0).end().as('repeats'))
     .where('playlist_id', '=', id)
     .where(isShownTo(actor.user_id, 'playlist_tracks.playlist_id'))
-    .where('position', '>', after === null ? -1 : after[0])
     .orderBy('position')
-    .limit(limit + 1)
-    .execute();
+    .limit(limit + 1);
+  if (after !== null) query = query.where('position', '>', after[0]);
+  if (only === 'duplicates') query = query.where(isDuplicate);
+  if (only === 'unmatched') query = query.where('track_id', 'is', null);
+  if (only === 'missing') {
+    query = query.where('track_id', 'in', (eb) =>
+      eb.selectFrom('tracks').select('id').where('missing_since', 'is not', null),
+    );
+  }
+  const found = await query.execute();
   const { rows, next_cursor } = cutPage(found, limit, (row) => [row.position]);
   const tracks = await tracksByIds(
     ctx.db,
     rows.flatMap((row) => row.track_id ?? []),
   );
   const users = await usersByIds(ctx.db, [...new Set(rows.flatMap((row) => row.added_by_user_id ?? []))]);
-  return { items: rows.map((row) => presentEntry(row, tracks, users)), next_cursor };
+  const places = await placesOf(ctx.db, { id, only }, after?.[0] ?? null);
+  return {
+    items: rows.map(({ repeats, ...row }, i) =>
+      presentEntry({ ...row, position: places(row.entry_id, i), is_duplicate: repeats === 1 }, tracks, users),
+    ),
+    next_cursor,
+  };
+}
+
+/** How many entries stand before one: before the first of a whole page, or, where others were left out, before each. */
+async function placesOf(
+  db: Kysely<Schema>,
+  { id, only }: { id: string; only: unknown },
+  after: number | null,
+): Promise<(entry_id: string, index: number) => number> {
+  if (only === undefined) {
+    if (after === null) return (_entry_id, index) => index;
+    const { n } = await db
+      .selectFrom('playlist_tracks')
+      .select((eb) => eb.fn.countAll<number>().as('n'))
+      .where('playlist_id', '=', id)
+      .where('position', '<=', after)
+      .executeTakeFirstOrThrow();
+    return (_entry_id, index) => n + index;
+  }
+  const all = await db
+    .selectFrom('playlist_tracks')
+    .select('entry_id')
+    .where('playlist_id', '=', id)
+    .orderBy('position')
+    .execute();
+  const places = new Map(all.map((row, place) => [row.entry_id, place]));
+  return (entry_id) => places.get(entry_id) ?? 0;
 }
 
 /** Owner and members of a list; those who merely read a public list see the owner only. */
@@ -164,38 +219,64 @@ export async function collaborators(
   return { items, next_cursor: null };
 }
 
-/** The owner and everybody who belongs to a list. */
+/** The owner and everybody who belongs to a list: asked after every edit, so not built anew each time. */
 export async function memberIds(db: Kysely<Schema>, playlist_id: string): Promise<string[]> {
-  const owner = await db
-    .selectFrom('user_playlists')
-    .select('user_id')
-    .where('id', '=', playlist_id)
-    .executeTakeFirst();
-  const members = await db
-    .selectFrom('playlist_collaborators')
-    .select('user_id')
-    .where('playlist_id', '=', playlist_id)
-    .execute();
-  return owner === undefined ? [] : [owner.user_id, ...members.map((row) => row.user_id)];
+  const query = memberQueries.get(db) ?? memberQuery(db);
+  memberQueries.set(db, query);
+  const { sql, parameters } = query({ playlist_id });
+  const { rows } = await db.executeQuery<{ user_id: string }>(CompiledQuery.raw(sql, [...parameters]));
+  return rows.map((row) => row.user_id);
 }
 
-/** What the ledger knows of entries: their track, whoever sets them again. */
-export async function ledgerOf(
+const memberQueries = new WeakMap<Kysely<Schema>, ReturnType<typeof memberQuery>>();
+
+function memberQuery(db: Kysely<Schema>) {
+  return statementOf<{ playlist_id: string }>((at) =>
+    db
+      .selectFrom('user_playlists')
+      .select('user_id')
+      .where('id', '=', at.playlist_id)
+      .unionAll(db.selectFrom('playlist_collaborators').select('user_id').where('playlist_id', '=', at.playlist_id)),
+  );
+}
+
+/** How often a list was changed; 0 for one that is not there. */
+export async function versionOf(db: Kysely<Schema>, playlist_id: string): Promise<number> {
+  const row = await db.selectFrom('user_playlists').select('version').where('id', '=', playlist_id).executeTakeFirst();
+  return row?.version ?? 0;
+}
+
+/** What the ledger has of these entries, in the list or removed from it. */
+export async function ledgerEntries(
   db: Kysely<Schema>,
   playlist_id: string,
   entry_ids: readonly string[],
-): Promise<Map<string, { track_id: string | null; text_json: string | null }>> {
-  const known = new Map<string, { track_id: string | null; text_json: string | null }>();
+): Promise<Selectable<PlaylistEntriesTable>[]> {
+  const known: Selectable<PlaylistEntriesTable>[] = [];
   for (let i = 0; i < entry_ids.length; i += 500) {
     const rows = await db
       .selectFrom('playlist_entries')
-      .select(['entry_id', 'track_id', 'text_json'])
+      .selectAll()
       .where('playlist_id', '=', playlist_id)
       .where('entry_id', 'in', entry_ids.slice(i, i + 500))
       .execute();
-    for (const row of rows) known.set(row.entry_id, row);
+    known.push(...rows);
   }
   return known;
+}
+
+/** The epoch of each of these lists that is there. */
+export async function epochsOf(db: Kysely<Schema>, playlist_ids: readonly string[]): Promise<Map<string, number>> {
+  const epochs = new Map<string, number>();
+  for (let i = 0; i < playlist_ids.length; i += 500) {
+    const rows = await db
+      .selectFrom('user_playlists')
+      .select(['id', 'epoch'])
+      .where('id', 'in', playlist_ids.slice(i, i + 500))
+      .execute();
+    for (const row of rows) epochs.set(row.id, row.epoch);
+  }
+  return epochs;
 }
 
 export async function playlistIdsOwnedBy(db: Kysely<Schema>, user_id: string): Promise<string[]> {

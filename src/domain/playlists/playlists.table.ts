@@ -1,3 +1,5 @@
+import type { ChangeKind, CheckpointReason } from '#contract/playlists.ts';
+
 export interface UserPlaylistsTable {
   id: string;
   user_id: string;
@@ -15,6 +17,10 @@ export interface UserPlaylistsTable {
   external_id: string | null;
   /** Rises with each stored update. */
   version: number;
+  /** Rises when the document is begun anew: copies of an earlier one are not taken back. */
+  epoch: number;
+  /** The list it was copied from, which may be gone. */
+  copied_from_id: string | null;
 }
 
 /** The rows of a live list, derived from its document. */
@@ -23,7 +29,7 @@ export interface PlaylistTracksTable {
   entry_id: string;
   track_id: string | null;
   text_json: string | null;
-  /** 0 is the first. */
+  /** Rises along the list, with gaps between: which comes before which, not how many. */
   position: number;
   /** Fractional index, compared by code unit; null while nobody has placed the entry. */
   order_key: string | null;
@@ -77,6 +83,64 @@ export interface PlaylistTicketsTable {
   expires_at: number;
 }
 
+/** A link by which one person joins a list; only a hash of its code is kept. */
+export interface PlaylistInvitesTable {
+  id: string;
+  playlist_id: string;
+  code_hash: string;
+  role: 'editor' | 'viewer';
+  created_at: number;
+  expires_at: number;
+  accepted_at: number | null;
+  accepted_by: string | null;
+}
+
+export interface PlaylistCoversTable {
+  playlist_id: string;
+  /** Another for each picture, so that an address never shows a different one. */
+  id: string;
+  webp: Uint8Array;
+  created_at: number;
+}
+
+/** What one person did in one turn of a room, by kind, for people to read. */
+export interface PlaylistChangesTable {
+  playlist_id: string;
+  /** Of the update it was stored with. */
+  seq: number;
+  part: number;
+  kind: ChangeKind;
+  user_id: string | null;
+  /** The entries concerned, as a JSON array. */
+  entry_ids_json: string;
+  /** `{from, to}` of a name, what was sorted by, or where a restore went back to. */
+  details_json: string | null;
+  created_at: number;
+}
+
+/** A list as it was, to go back to: its entries are in the ledger, its places here. */
+export interface PlaylistCheckpointsTable {
+  id: string;
+  playlist_id: string;
+  reason: CheckpointReason;
+  /** Whose edit it was taken before; null when several people's. */
+  user_id: string | null;
+  name: string;
+  description: string;
+  /** `[entry id, order key or null][]` in the order of the list. */
+  places_json: string;
+  track_count: number;
+  created_at: number;
+}
+
+/** Yjs client ids that wrote in an earlier epoch: whoever names one holds an old copy. */
+export interface PlaylistRetiredClientsTable {
+  playlist_id: string;
+  client_id: number;
+  /** The last epoch it was good in. */
+  epoch: number;
+}
+
 export interface PlaylistsTables {
   user_playlists: UserPlaylistsTable;
   playlist_tracks: PlaylistTracksTable;
@@ -85,4 +149,9 @@ export interface PlaylistsTables {
   playlist_updates: PlaylistUpdatesTable;
   playlist_clients: PlaylistClientsTable;
   playlist_tickets: PlaylistTicketsTable;
+  playlist_invites: PlaylistInvitesTable;
+  playlist_covers: PlaylistCoversTable;
+  playlist_changes: PlaylistChangesTable;
+  playlist_checkpoints: PlaylistCheckpointsTable;
+  playlist_retired_clients: PlaylistRetiredClientsTable;
 }

@@ -2,9 +2,13 @@ import { sql } from 'kysely';
 import { epochSeconds } from '../ports.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
 import type { TxCtx } from '../context.ts';
+import type { Schema } from '../database.ts';
+import type { ExpressionBuilder } from 'kysely';
 
 /** Rows of one statement; both databases take this many parameters. */
 const CHUNK = 200;
+/** Between the `position` of two neighbours, so that ten halvings fit before a list has to be spread out anew. */
+export const POSITION_STEP = 1024;
 
 export interface PlacedEntry {
   entry_id: string;
@@ -13,6 +17,8 @@ export interface PlacedEntry {
   order_key: string | null;
   /** Who set it in this edit; for an entry the ledger knows already, the ledger decides. */
   set_by: string | null;
+  /** False: it was in the list before and was only placed anew. */
+  isSet?: boolean;
 }
 
 /** What an edit changed in the document, as far as rows follow from it. */
@@ -32,13 +38,13 @@ function chunks<T>(items: readonly T[]): T[][] {
 
 /**
  * Lets the rows follow the document.
- * @returns the playlist's new version, and whose it is
+ * @returns the playlist's new version, the epoch of its document, and whose it is
  */
 export async function projectChanges(
   tx: TxCtx,
   playlist_id: string,
   change: Change,
-): Promise<{ version: number; owner_id: string }> {
+): Promise<{ version: number; epoch: number; owner_id: string }> {
   const now = epochSeconds(tx.clock);
   for (const ids of chunks(change.removed)) {
     await tx.trx
@@ -57,20 +63,36 @@ export async function projectChanges(
       ...(change.description === undefined ? {} : { description: change.description }),
       updated_at: now,
       version: eb('version', '+', 1),
-      track_count: eb
-        .selectFrom('playlist_tracks')
-        .select(eb.fn.countAll<number>().as('n'))
-        .where('playlist_id', '=', playlist_id),
-      total_duration: eb
-        .selectFrom('playlist_tracks')
-        .innerJoin('tracks', 'tracks.id', 'playlist_tracks.track_id')
-        .select((inner) => inner.fn.coalesce(inner.fn.sum<number>('tracks.duration'), inner.lit(0)).as('seconds'))
-        .where('playlist_id', '=', playlist_id),
+      ...sumsOf(eb, playlist_id),
     }))
     .where('id', '=', playlist_id)
-    .returning(['version', 'user_id as owner_id'])
+    .returning(['version', 'epoch', 'user_id as owner_id'])
     .executeTakeFirstOrThrow();
   return row;
+}
+
+function sumsOf(eb: ExpressionBuilder<Schema, 'user_playlists'>, playlist_id: string) {
+  return {
+    track_count: eb
+      .selectFrom('playlist_tracks')
+      .select(eb.fn.countAll<number>().as('n'))
+      .where('playlist_id', '=', playlist_id),
+    total_duration: eb
+      .selectFrom('playlist_tracks')
+      .innerJoin('tracks', 'tracks.id', 'playlist_tracks.track_id')
+      .select((inner) => inner.fn.coalesce(inner.fn.sum<number>('tracks.duration'), inner.lit(0)).as('seconds'))
+      .where('playlist_id', '=', playlist_id),
+  };
+}
+
+/** Counts and spreads a list anew: what single edits keep by adding and halving, and tracks that were read anew since. */
+export async function tidyRows(tx: TxCtx, playlist_id: string): Promise<void> {
+  await renumber(tx, playlist_id);
+  await tx.trx
+    .updateTable('user_playlists')
+    .set((eb) => sumsOf(eb, playlist_id))
+    .where('id', '=', playlist_id)
+    .execute();
 }
 
 async function upsertEntries(
@@ -113,13 +135,13 @@ async function upsertEntries(
     .execute();
 }
 
-/** Writes `position` where it is no longer right: one statement, done beside the main thread. */
+/** Writes `position` anew where it is not what the list's order makes it: one statement, done beside the main thread. */
 async function renumber(tx: TxCtx, playlist_id: string): Promise<void> {
   await sql`
     update playlist_tracks set position = placed.n
     from (
       select entry_id,
-        row_number() over (order by case when order_key is null then 1 else 0 end, order_key, entry_id) - 1 as n
+        (row_number() over (order by coalesce(order_key, '~'), entry_id) - 1) * ${sql.lit(POSITION_STEP)} as n
       from playlist_tracks where playlist_id = ${playlist_id}
     ) as placed
     where playlist_tracks.playlist_id = ${playlist_id}

@@ -7,22 +7,30 @@ import {
   isListThere,
   loadLog,
   RightsWithdrawnError,
+  SupersededError,
 } from '#domain/playlists/playlist-log.ts';
+import { CHECKPOINT_EVERY_SECONDS, isMassRemoval } from '#domain/playlists/checkpoints.ts';
+import { isBroken } from '#domain/playlists/document.ts';
 import { existingTrackIds } from '#domain/library/library.queries.ts';
 import { DomainError, notFound } from '#domain/errors.ts';
+import { epochSeconds } from '#domain/ports.ts';
 import { editDocument, showAwareness } from '#contract/playlists.ts';
 import { listVerdict } from '#domain/playlists/playlists.access.ts';
-import { ledgerOf } from '#domain/playlists/playlists.queries.ts';
+import { ledgerEntries } from '#domain/playlists/playlists.queries.ts';
 import { createAwarenessStates } from './awareness.ts';
+import { holdDocument } from './held-document.ts';
 import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
-import { Gap, judge, readUpdate, Refusal } from './referee.ts';
+import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal, wasEverSet } from './referee.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
-import type { PlaylistRole } from '#contract/playlists.ts';
+import type { ChangeKind, PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
-import type { Beside } from '#domain/ports.ts';
+import type { NewCheckpoint } from '#domain/playlists/checkpoints.ts';
+import type { Beside, EditMore, PlaylistAct } from '#domain/ports.ts';
+import type { Append, ChangeFact } from '#domain/playlists/playlist-log.ts';
 import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
+import type { KnownList } from '#domain/playlists/turn-statements.ts';
 import type { Rate, TokenBucket } from '../token-bucket.ts';
 import type { Identity } from './awareness.ts';
 import type { Knowledge, Reading, Verdict } from './referee.ts';
@@ -48,9 +56,11 @@ export interface Seat {
 
 /** One live playlist: its document, its connections, its referee and its log. */
 export interface PlaylistRoom {
+  /** Of the document it holds. */
+  readonly epoch: number;
   join(peer: Peer, role: PlaylistRole): Seat;
-  /** Edits as `user_id`; resolves once stored, together with `beside`, and passed on. */
-  transact<T>(user_id: string, edit: (doc: Y.Doc) => T, beside?: Beside): Promise<T>;
+  /** Edits as `user_id`; resolves once stored, together with what goes `beside`, and passed on. */
+  transact<T>(user_id: string, edit: (doc: Y.Doc) => T, more?: EditMore): Promise<T>;
   peers(): { peer: Peer; seat: Seat }[];
   isEmpty(): boolean;
   closePeers(reason: CloseReason): void;
@@ -60,10 +70,17 @@ export interface PlaylistRoom {
   unload(): Promise<void>;
 }
 
-/** Updates one person's socket may send (trust.md B6). */
-const UPDATES: Rate = { per_second: 30, burst: 100 };
-/** All other frames: a client asks for the document once a connection and says where it edits a few times a second. */
-const OTHER_FRAMES: Rate = { per_second: 20, burst: 60 };
+/** What one person's socket may send. */
+export interface RoomRates {
+  updates: Rate;
+  otherFrames: Rate;
+}
+
+/** Of the others: a client asks for the document once a connection and says where it edits a few times a second. */
+const RATES: RoomRates = {
+  updates: { per_second: 30, burst: 100 },
+  otherFrames: { per_second: 20, burst: 60 },
+};
 /** Being sent the document, or everybody's awareness, costs as much as so many frames. */
 const WHOLE_COST = 5;
 
@@ -74,10 +91,14 @@ type Work =
       kind: 'edit';
       user_id: string;
       edit: (doc: Y.Doc) => unknown;
+      act: PlaylistAct | null;
       beside: Beside | undefined;
       resolve(value: unknown): void;
       reject(error: unknown): void;
     };
+
+/** A type of a document, as a transaction names it. */
+type AnyType = Parameters<Y.Transaction['changed']['set']>[0];
 
 interface Member {
   peer: Peer;
@@ -95,28 +116,25 @@ interface Turn {
   updates: Uint8Array[];
   /** Entries and places touched, with who set them. */
   touched: Map<string, string>;
+  /** Of those, entries that were set, not only placed. */
+  set: Set<string>;
   metaTouched: Set<string>;
   users: Set<string>;
   authors: Set<Member>;
   clients: Map<number, string>;
+  /** By person and kind. */
+  facts: Map<string, ChangeFact>;
+  /** Entries that were not in the list before. */
+  added: Set<string>;
+  act: PlaylistAct | null;
   edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
   /** Of those edits that changed something. */
   besides: Beside[];
 }
 
-/** Whether the document waits for something nobody has sent. */
-function broken(doc: Y.Doc): boolean {
-  return doc.store.pendingStructs !== null || doc.store.pendingDs !== null;
-}
-
-/** What is stored of a playlist, as a document. @throws Error when its log has a gap */
-function toDocument({ updates }: Awaited<ReturnType<typeof loadLog>>): Y.Doc {
-  const doc = new Y.Doc();
-  for (const root of [metaOf(doc), entriesOf(doc), orderOf(doc)]) void root.size;
-  for (const bytes of updates) Y.applyUpdate(doc, bytes);
-  if (!broken(doc)) return doc;
-  doc.destroy();
-  throw new Error('the stored log of a playlist has a gap');
+/** Whether a client says that it has nothing. */
+function isEmpty(stateVector: Uint8Array): boolean {
+  return stateVector.byteLength === 1 && stateVector[0] === 0;
 }
 
 /**
@@ -124,10 +142,18 @@ function toDocument({ updates }: Awaited<ReturnType<typeof loadLog>>): Y.Doc {
  * ahead of the one on disk, so the room must be thrown away and loaded anew.
  * @throws DomainError not_found; any storage error. A document that cannot be loaded is never taken for an empty one.
  */
-export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: () => void): Promise<PlaylistRoom> {
+export async function openPlaylistRoom(
+  ctx: Ctx,
+  playlist_id: string,
+  onBroken: () => void,
+  rates: Partial<RoomRates> = {},
+): Promise<PlaylistRoom> {
+  const { updates: updateRate, otherFrames: otherRate } = { ...RATES, ...rates };
   const log = await loadLog(ctx, playlist_id);
-  let doc = toDocument(log);
+  const { epoch, retired } = log;
+  let { checkpointed_at } = log;
   let clients = log.clients;
+  let known: KnownList = { owner_id: log.owner_id, version: log.version };
   let seq = log.last_seq;
   let rows = log.updates.length;
   let storedBytes = log.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
@@ -140,25 +166,59 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   let isClosed = false;
 
   let turn: Turn | null = null;
-  /** Who the transaction being applied belongs to. */
+  /** Who the transaction being applied belongs to, and what it is as a whole. */
   let author = '';
+  let act: PlaylistAct | null = null;
   const onUpdate = (bytes: Uint8Array) => turn?.updates.push(bytes);
   const onTransaction = (transaction: Y.Transaction) => {
     if (turn === null) return;
+    const order = orderOf(held.doc) as unknown as AnyType;
     for (const [type, keys] of transaction.changed) {
+      const isMeta = type === (metaOf(held.doc) as unknown);
       for (const key of keys) {
         if (key === null) continue;
-        if (type === (metaOf(doc) as unknown)) turn.metaTouched.add(key);
+        if (isMeta) turn.metaTouched.add(key);
         // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
         else if (!turn.touched.has(key)) turn.touched.set(key, author);
+        if (type === (entriesOf(held.doc) as unknown)) turn.set.add(key);
       }
+      if (type !== order) note(turn, transaction, type);
     }
+    // After the entries: a place of one that was just added is no move.
+    if (transaction.changed.has(order)) note(turn, transaction, order);
   };
-  const follow = () => {
+  /** [PL26] Keeps what a transaction did to one of the maps, as people see it. */
+  function note(current: Turn, transaction: Y.Transaction, type: AnyType): void {
+    for (const [key, { action, oldValue }] of new Y.YEvent(type, transaction).keys) {
+      if (type === (entriesOf(held.doc) as unknown)) {
+        if (action === 'add') current.added.add(key);
+        if (action !== 'update') factOf(current, action === 'add' ? 'added' : 'removed').entry_ids.push(key);
+      } else if (type === (orderOf(held.doc) as unknown)) {
+        if (action === 'delete' || current.added.has(key) || !entriesOf(held.doc).has(key)) continue;
+        const { entry_ids } = factOf(current, act?.kind ?? 'moved');
+        if (entry_ids.at(-1) !== key) entry_ids.push(key);
+      } else if (key === 'name') {
+        const fact = factOf(current, 'renamed');
+        const from = fact.details?.from ?? (typeof oldValue === 'string' ? oldValue : '');
+        fact.details = { from, to: metaOf(held.doc).get('name') ?? '' };
+      } else if (key === 'description') factOf(current, 'described');
+    }
+  }
+  function factOf(current: Turn, kind: ChangeKind): ChangeFact {
+    const key = `${author} ${kind}`;
+    const fact = current.facts.get(key) ?? {
+      kind,
+      user_id: author,
+      entry_ids: [],
+      details: kind === act?.kind ? act.details : null,
+    };
+    current.facts.set(key, fact);
+    return fact;
+  }
+  const held = holdDocument(log.updates, (doc) => {
     doc.on('update', onUpdate);
     doc.on('afterTransaction', onTransaction);
-  };
-  follow();
+  });
 
   /**
    * A turn was not stored because some of its authors may not edit any more: the document goes back to what is on disk, which
@@ -169,10 +229,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     ctx.log.info('an edit came after its right was withdrawn', { playlist_id });
     try {
       const stored = await loadLog(ctx, playlist_id);
-      const before = doc;
-      doc = toDocument(stored);
-      before.destroy();
-      follow();
+      if (stored.epoch !== epoch) throw new SupersededError();
+      held.reload(stored.updates);
       clients = stored.clients;
       storedBytes = stored.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
     } catch (error) {
@@ -206,31 +264,37 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
   /** Whatever bytes make the referee stumble are the sender's fault, never the room's end. */
   function judgeSafely(reading: Reading, knowledge: Knowledge): Verdict {
     try {
-      return judge(doc, reading, knowledge);
+      return judge(held.doc, reading, knowledge);
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw new Refusal('malformed', error instanceof Error ? error.name : 'unreadable');
     }
   }
 
+  /** [PL30] A copy of an earlier epoch must not put back what was taken out of the document. */
+  const superseded = () => new Refusal('superseded', 'a copy of an earlier epoch');
+
   /** [PL4] Takes one update into the document in memory, if the referee allows it. */
   function applyUpdate(current: Turn, member: Member, reading: Reading, knowledge: Omit<Knowledge, 'user_id'>): void {
     if (member.hasLeft || member.role === null) return;
     const actor = member.peer.actor();
+    // Whoever has nothing of their own says so as they open: no reason to take in a large document.
+    if (reading.decoded.structs.length === 0 && reading.decoded.ds.clients.size === 0) return;
+    if (namesAny(reading, retired)) throw superseded();
     const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
     // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
     if (!adds) return;
     if (listVerdict(actor, editDocument, member.role) !== 'yes')
       throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
     if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
-      storedBytes = Y.encodeStateAsUpdate(doc).byteLength;
+      storedBytes = Y.encodeStateAsUpdate(held.doc).byteLength;
       if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
         throw new Refusal('too_large', 'a playlist document holds at most 8 MiB');
       }
     }
     author = actor.user_id;
     try {
-      Y.applyUpdate(doc, reading.bytes, member);
+      Y.applyUpdate(held.doc, reading.bytes, member);
     } catch (error) {
       // Final for its sender, who would otherwise come back with it again and again.
       refuse(member, new Refusal('malformed', 'could not be taken in'));
@@ -246,30 +310,54 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
 
   function applyEdit(current: Turn, work: Extract<Work, { kind: 'edit' }>): void {
     author = work.user_id;
+    act = work.act;
     const before = current.updates.length;
     try {
-      const value = doc.transact(() => work.edit(doc), work);
+      const value = held.doc.transact(() => work.edit(held.doc), work);
       current.edits.push({ work, value });
     } catch (error) {
       work.reject(error);
+    } finally {
+      if (current.updates.length > before) {
+        current.users.add(work.user_id);
+        if (act !== null) factOf(current, act.kind);
+        current.act ??= act;
+      }
+      act = null;
     }
-    if (current.updates.length === before) return;
-    current.users.add(work.user_id);
-    if (work.beside !== undefined) current.besides.push(work.beside);
+    if (work.beside !== undefined && current.updates.length > before) current.besides.push(work.beside);
   }
 
   function placed(current: Turn): { upserted: PlacedEntry[]; removed: string[] } {
     const upserted: PlacedEntry[] = [];
     const removed: string[] = [];
     for (const [entry_id, set_by] of current.touched) {
-      const value = entriesOf(doc).get(entry_id);
+      const value = entriesOf(held.doc).get(entry_id);
       if (value === undefined) removed.push(entry_id);
       else {
-        const order_key = orderOf(doc).get(entry_id) ?? null;
-        upserted.push({ entry_id, track_id: value.track_id, text: value.text ?? null, order_key, set_by });
+        const order_key = orderOf(held.doc).get(entry_id) ?? null;
+        upserted.push({
+          entry_id,
+          track_id: value.track_id,
+          text: value.text ?? null,
+          order_key,
+          set_by,
+          isSet: current.set.has(entry_id),
+        });
       }
     }
     return { upserted, removed };
+  }
+
+  /** [PL27] Whether the list is to be kept as it was before a turn, and why. */
+  function checkpointBefore(current: Turn, removed: number, now: number): NewCheckpoint | null {
+    const user_id = current.users.size === 1 ? [...current.users][0]! : null;
+    if (current.act !== null) return { ...current.act.checkpoint, user_id };
+    // Counting a map walks it, which an edit that removes little need not pay for.
+    const isMass = removed > 2 && isMassRemoval(removed, entriesOf(held.doc).size + removed - current.added.size);
+    if (isMass) return { id: ctx.ids.id(), reason: 'before_removal', user_id };
+    const isDue = now - checkpointed_at >= CHECKPOINT_EVERY_SECONDS;
+    return isDue ? { id: ctx.ids.id(), reason: 'hourly', user_id } : null;
   }
 
   /** What the referee must know of the world, looked up once for a whole turn. */
@@ -279,10 +367,12 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     for (const work of works) {
       if (work.kind !== 'update') continue;
       for (const id of work.reading.track_ids) if (!knownTracks.has(id)) track_ids.add(id);
-      for (const id of work.reading.entry_ids) entry_ids.add(id);
+      // In the first epoch the ledger knows no entry that was never in the document.
+      for (const id of work.reading.entry_ids) if (epoch > 1 || wasEverSet(held.doc, id)) entry_ids.add(id);
     }
     if (track_ids.size > 0) for (const id of await existingTrackIds(ctx.db, [...track_ids])) knownTracks.add(id);
-    const ledger = entry_ids.size === 0 ? new Map() : await ledgerOf(ctx.db, playlist_id, [...entry_ids]);
+    const rows = entry_ids.size === 0 ? [] : await ledgerEntries(ctx.db, playlist_id, [...entry_ids]);
+    const ledger = new Map(rows.map((row) => [row.entry_id, row]));
     return {
       ownerOfClient: (client_id) => clients.get(client_id),
       trackExists: (track_id) => knownTracks.has(track_id),
@@ -302,10 +392,14 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     const current: Turn = {
       updates: [],
       touched: new Map(),
+      set: new Set(),
       metaTouched: new Set(),
       users: new Set(),
       authors: new Set(),
       clients: new Map(),
+      facts: new Map(),
+      added: new Set(),
+      act: null,
       edits: [],
       besides: [],
     };
@@ -324,7 +418,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
             if (!isEarly) refuse(work.member, error);
           }
           work.member.hasSynced ||= work.isSync;
-          if (broken(doc)) {
+          if (held.clientID !== null && isBroken(held.doc)) {
             refuse(work.member, new Refusal('malformed', 'left a gap'));
             throw new Error('the referee let an update pass that leaves a gap');
           }
@@ -335,27 +429,39 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     }
     if (current.updates.length > 0) {
       const bytes = current.updates.length === 1 ? current.updates[0]! : Y.mergeUpdates(current.updates);
-      const name = current.metaTouched.has('name') ? metaOf(doc).get('name') : undefined;
-      const description = current.metaTouched.has('description') ? (metaOf(doc).get('description') ?? '') : undefined;
-      await appendUpdate(ctx, {
+      const name = current.metaTouched.has('name') ? metaOf(held.doc).get('name') : undefined;
+      const description = current.metaTouched.has('description')
+        ? (metaOf(held.doc).get('description') ?? '')
+        : undefined;
+      const change = placed(current);
+      const now = epochSeconds(ctx.clock);
+      const checkpoint = checkpointBefore(current, change.removed.length, now);
+      const append: Append = {
         playlist_id,
+        epoch,
         seq: seq + 1,
         bytes,
         user_ids: current.users,
         clients: [...current.clients].map(([client_id, user_id]) => ({ client_id, user_id })),
+        facts: [...current.facts.values()],
+        checkpoint,
         change: {
-          ...placed(current),
+          ...change,
           ...(name === undefined || name === '' ? {} : { name }),
           ...(description === undefined ? {} : { description }),
         },
         besides: current.besides,
-      });
+      };
+      known = await appendUpdate(ctx, append, known);
+      if (checkpoint !== null) checkpointed_at = now;
       seq += 1;
       rows += 1;
       storedBytes += bytes.byteLength;
       // A sole author has all of it already.
       const sole = current.authors.size === 1 && current.edits.length === 0 ? [...current.authors][0] : undefined;
-      emit(encodeUpdate(bytes), sole);
+      const frame = encodeUpdate(bytes);
+      held.told(frame);
+      emit(frame, sole);
     }
     for (const { work, value } of current.edits) work.resolve(value);
     for (const work of works) {
@@ -365,7 +471,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
 
   function answerStep1(member: Member, stateVector: Uint8Array): void {
     try {
-      member.peer.send(encodeStep2(Y.encodeStateAsUpdate(doc, stateVector)), { isWhole: true });
+      if (isEmpty(stateVector)) for (const frame of held.whole()) member.peer.send(frame, { isWhole: true });
+      else member.peer.send(encodeStep2(Y.encodeStateAsUpdate(held.doc, stateVector)), { isWhole: true });
     } catch (error) {
       ctx.log.info('unreadable state vector', { playlist_id, kind: error instanceof Error ? error.name : '' });
       member.peer.close('malformed');
@@ -387,10 +494,15 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           isClosed = true;
           // Deleted while an edit was on its way to it: that is no fault, and nothing to come back for.
           const isGone = !(await isListThere(ctx, playlist_id).catch(() => true));
-          breakDown([...works, ...queue], isGone ? notFound('playlist') : error, isGone);
+          const reason = isGone ? 'not_found' : error instanceof SupersededError ? 'superseded' : 'restart';
+          breakDown([...works, ...queue], isGone ? notFound('playlist') : error, reason);
           return;
         }
-        if (rows > COMPACT_AFTER_ROWS) await compact();
+        if (rows > COMPACT_AFTER_ROWS && !(await compact())) {
+          isClosed = true;
+          breakDown(queue, new SupersededError(), 'superseded');
+          return;
+        }
       }
     } finally {
       // In the same step as the last look at the queue: whoever pushes next must start anew.
@@ -398,8 +510,8 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
     }
   }
 
-  function breakDown(works: readonly Work[], error: unknown, isGone: boolean): void {
-    if (isGone) ctx.log.info('an edit of a playlist that is deleted', { playlist_id });
+  function breakDown(works: readonly Work[], error: unknown, reason: 'not_found' | 'superseded' | 'restart'): void {
+    if (reason !== 'restart') ctx.log.info('an edit of a playlist that is no more', { playlist_id, reason });
     else ctx.log.error('a playlist could not be stored', { playlist_id }, error);
     queue = [];
     const failure =
@@ -410,23 +522,26 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
             retryAfter: 1,
           });
     for (const work of works) if (work.kind === 'edit') work.reject(failure);
-    for (const { peer } of [...members]) peer.close(isGone ? 'not_found' : 'restart');
+    for (const { peer } of [...members]) peer.close(reason);
     onBroken();
   }
 
-  async function compact(): Promise<void> {
-    const snapshot = Y.encodeStateAsUpdate(doc);
+  /** @returns false when the document was begun anew, so that this one is not to be stored */
+  async function compact(): Promise<boolean> {
+    const snapshot = Y.encodeStateAsUpdate(held.doc);
     try {
-      await compactLog(ctx, playlist_id, seq, snapshot);
+      await compactLog(ctx, { playlist_id, epoch, seq }, snapshot);
       rows = 1;
       storedBytes = snapshot.byteLength;
     } catch (error) {
+      if (error instanceof SupersededError) return false;
       // The long log is still whole; the next turn tries again.
       ctx.log.warn('a playlist log could not be compacted', {
         playlist_id,
         kind: error instanceof Error ? error.name : '',
       });
     }
+    return true;
   }
 
   function push(work: Work): void {
@@ -451,6 +566,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       else requirePace(member.otherFrames, frame.kind === 'step1' || frame.kind === 'query' ? WHOLE_COST : 1);
       switch (frame.kind) {
         case 'step1':
+          if (retired.size > 0 && knowsAny(frame.stateVector, retired)) throw superseded();
           push({ kind: 'step1', member, stateVector: frame.stateVector });
           return;
         case 'update':
@@ -461,7 +577,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
           // Sent back to its sender too: the stock client counts on hearing something every 30 s.
           const told = awareness.take(member, member.peer.identity, frame.entries, (client_id) => {
             const owner = clients.get(client_id);
-            return client_id !== doc.clientID && (owner === undefined || owner === member.peer.identity.id);
+            return client_id !== held.clientID && (owner === undefined || owner === member.peer.identity.id);
           });
           if (told.length > 0) emit(encodeAwareness(told));
           return;
@@ -501,18 +617,27 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
         seat,
         hasLeft: false,
         hasSynced: false,
-        updates: createTokenBucket(UPDATES, ctx.clock.nowMs()),
-        otherFrames: createTokenBucket(OTHER_FRAMES, ctx.clock.nowMs()),
+        updates: createTokenBucket(updateRate, ctx.clock.nowMs()),
+        otherFrames: createTokenBucket(otherRate, ctx.clock.nowMs()),
       };
       members.add(member);
-      peer.send(encodeStep1(Y.encodeStateVector(doc)));
+      peer.send(encodeStep1(held.stateVector()));
       const states = awareness.all();
       if (states.length > 0) peer.send(encodeAwareness(states));
       return seat;
     },
-    transact<T>(user_id: string, edit: (target: Y.Doc) => T, beside?: Beside) {
+    epoch,
+    transact<T>(user_id: string, edit: (target: Y.Doc) => T, more: EditMore = {}) {
       return new Promise<T>((resolve, reject) => {
-        push({ kind: 'edit', user_id, edit, beside, resolve: resolve as (value: unknown) => void, reject });
+        push({
+          kind: 'edit',
+          user_id,
+          edit,
+          act: more.act ?? null,
+          beside: more.beside,
+          resolve: resolve as (value: unknown) => void,
+          reject,
+        });
       });
     },
     peers: () => [...members].map(({ peer, seat }) => ({ peer, seat })),
@@ -525,7 +650,7 @@ export async function openPlaylistRoom(ctx: Ctx, playlist_id: string, onBroken: 
       isClosed = true;
       while (running !== null) await running;
       if (rows > 1) await compact();
-      doc.destroy();
+      held.destroy();
     },
   };
 }

@@ -81,6 +81,24 @@ export function readUpdate(bytes: Uint8Array): Reading {
   return { bytes, decoded, track_ids, entry_ids };
 }
 
+/** Whether an update says or removes anything of these client ids. */
+export function namesAny({ decoded }: Reading, client_ids: ReadonlySet<number>): boolean {
+  if (client_ids.size === 0) return false;
+  return (
+    decoded.structs.some((struct) => client_ids.has(struct.id.client)) ||
+    [...decoded.ds.clients.keys()].some((client_id) => client_ids.has(client_id))
+  );
+}
+
+/** Whether a state vector has anything of these client ids. @throws Refusal malformed */
+export function knowsAny(stateVector: Uint8Array, client_ids: ReadonlySet<number>): boolean {
+  try {
+    return [...Y.decodeStateVector(stateVector).keys()].some((client_id) => client_ids.has(client_id));
+  } catch (error) {
+    throw new Refusal('malformed', `no state vector: ${error instanceof Error ? error.name : 'unreadable'}`);
+  }
+}
+
 /** Which root map and key an item belongs to. */
 interface Place {
   root: string;
@@ -215,10 +233,8 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     }
   }
   if (waiting.size > 0) throw new Gap('refers to something that is not there');
-  const entries = entriesOf(doc);
-  let total = entries.size;
-  for (const id of newEntries) if (!entries.has(id)) total++;
-  if (total > MAX_ENTRIES) throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
+  if (countWith(doc, newEntries) > MAX_ENTRIES)
+    throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
 
   for (const [client, ranges] of ds.clients) {
     const state = stateOf(client);
@@ -230,6 +246,21 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     }
   }
   return { adds, newClients: [...newClients] };
+}
+
+/** Whether an entry was ever set in the document, also one that was removed since. */
+export function wasEverSet(doc: Y.Doc, entry_id: string): boolean {
+  return entriesOf(doc)._map.has(entry_id);
+}
+
+/** Entries of a list with these among them, exact where it comes near the limit: counting a map walks all of it. */
+function countWith(doc: Y.Doc, newEntries: ReadonlySet<string>): number {
+  const entries = entriesOf(doc);
+  const most = entries._map.size + newEntries.size;
+  if (most <= MAX_ENTRIES) return most;
+  let total = entries.size;
+  for (const id of newEntries) if (!entries.has(id)) total++;
+  return total;
 }
 
 function isAllowedKey(root: string, key: string): boolean {

@@ -1,10 +1,11 @@
 import { roleOf } from '#domain/playlists/playlists.access.ts';
-import { playlistIdsOwnedBy } from '#domain/playlists/playlists.queries.ts';
+import { epochsOf, playlistIdsOwnedBy } from '#domain/playlists/playlists.queries.ts';
 import { openPlaylistRoom } from './playlist-room.ts';
+import type { CloseReason } from '#contract/close-codes.ts';
 import type { PlaylistRole } from '#contract/playlists.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { PlaylistDocs } from '#domain/ports.ts';
-import type { Peer, PlaylistRoom, Seat } from './playlist-room.ts';
+import type { Peer, PlaylistRoom, RoomRates, Seat } from './playlist-room.ts';
 
 /** An empty room is kept this long for the next visitor. */
 const IDLE_MS = 30_000;
@@ -22,6 +23,10 @@ export interface PlaylistRooms extends PlaylistDocs {
   recheck(playlist_id: string): Promise<void>;
   recheckAllOwnedBy(user_id: string): Promise<void>;
   closeDeleted(playlist_id: string): Promise<void>;
+  /** Throws away a room whose document was begun anew; the next visitor loads that. */
+  closeSuperseded(playlist_id: string): Promise<void>;
+  /** Throws away rooms whose document was begun anew by another process. */
+  lookAtEpochs(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -30,7 +35,15 @@ type Slot =
   | { state: 'open'; room: PlaylistRoom; idle: NodeJS.Timeout | null }
   | { state: 'closing'; done: Promise<void> };
 
-export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idleMs?: number } = {}): PlaylistRooms {
+export interface PlaylistRoomsOptions extends Partial<RoomRates> {
+  /** Milliseconds an empty room is kept for the next visitor. */
+  idleMs?: number;
+}
+
+export function createPlaylistRooms(
+  ctx: () => Ctx,
+  { idleMs = IDLE_MS, ...rates }: PlaylistRoomsOptions = {},
+): PlaylistRooms {
   const slots = new Map<string, Slot>();
   const looks = new Map<string, Promise<void>>();
   let revision = 0;
@@ -47,7 +60,7 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
       await slot.done;
       return roomOf(playlist_id);
     }
-    const loading = openPlaylistRoom(ctx(), playlist_id, () => slots.delete(playlist_id));
+    const loading = openPlaylistRoom(ctx(), playlist_id, () => slots.delete(playlist_id), rates);
     slots.set(playlist_id, { state: 'loading', room: loading });
     try {
       const room = await loading;
@@ -74,6 +87,16 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
     const done = room.unload().finally(() => slots.delete(playlist_id));
     slots.set(playlist_id, { state: 'closing', done });
     await done;
+  }
+
+  /** Lets go of a room without storing anything more of it. */
+  async function drop(playlist_id: string, reason: CloseReason): Promise<void> {
+    revision += 1;
+    const slot = slots.get(playlist_id);
+    if (slot?.state !== 'open') return;
+    slots.delete(playlist_id);
+    if (slot.idle !== null) clearTimeout(slot.idle);
+    slot.room.closePeers(reason);
   }
 
   function openRoom(playlist_id: string): PlaylistRoom | null {
@@ -126,10 +149,10 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
         },
       };
     },
-    async transact(playlist_id, user_id, edit, beside) {
+    async transact(playlist_id, user_id, edit, more) {
       const room = await roomOf(playlist_id);
       try {
-        return await room.transact(user_id, edit, beside);
+        return await room.transact(user_id, edit, more);
       } finally {
         // After the turn has ended, not within it.
         setImmediate(() => settle(playlist_id));
@@ -146,13 +169,21 @@ export function createPlaylistRooms(ctx: () => Ctx, { idleMs = IDLE_MS }: { idle
       if (slots.size === 0) return;
       for (const id of await playlistIdsOwnedBy(ctx().db, user_id)) await recheck(id);
     },
-    async closeDeleted(playlist_id) {
-      revision += 1;
-      const slot = slots.get(playlist_id);
-      if (slot?.state !== 'open') return;
-      slots.delete(playlist_id);
-      if (slot.idle !== null) clearTimeout(slot.idle);
-      slot.room.closePeers('not_found');
+    closeDeleted: (playlist_id) => drop(playlist_id, 'not_found'),
+    closeSuperseded: (playlist_id) => drop(playlist_id, 'superseded'),
+    async lookAtEpochs() {
+      const open = [...slots].flatMap(([id, slot]) => (slot.state === 'open' ? [{ id, room: slot.room }] : []));
+      if (open.length === 0) return;
+      const epochs = await epochsOf(
+        ctx().db,
+        open.map(({ id }) => id),
+      );
+      for (const { id, room } of open) {
+        const epoch = epochs.get(id);
+        // A list that is gone may have gone with its owner, whose sockets are closed for that reason; the room may be another by now.
+        if (epoch === undefined || epoch === room.epoch || openRoom(id) !== room) continue;
+        await drop(id, 'superseded');
+      }
     },
     async close() {
       for (const [playlist_id, slot] of [...slots]) {

@@ -9,8 +9,10 @@ import {
   importDoor,
   importPlaylistsDoor,
   LISTENBRAINZ_DOORS,
+  playlistCoverDoor,
   streamDoor,
   takeAvatarDoor,
+  takePlaylistCoverDoor,
 } from '#contract/doors.ts';
 import { DomainError } from '#domain/errors.ts';
 import { requireOwnRequest } from '../identity/origins.ts';
@@ -35,14 +37,20 @@ import type { ClientFiles } from './client-files.ts';
 import type { MediaHandler } from './media.ts';
 import type { Route } from './mount.ts';
 
+interface PictureDoors {
+  take(req: Request, res: Response, actor: Actor): Promise<void>;
+  serve: MediaHandler;
+}
+
 export interface AppParts {
   ctx: Ctx;
   identity: Identity;
   routes: readonly Route[];
   media: { stream: MediaHandler; cover: MediaHandler };
-  avatars: { take(req: Request, res: Response, actor: Actor): Promise<void>; serve: MediaHandler };
   takeImport(req: Request, res: Response, actor: Actor): Promise<void>;
   presence: Pick<PresenceRoom, 'listeningOf'>;
+  avatars: PictureDoors;
+  playlistCovers: PictureDoors;
   client: ClientFiles;
   publicUrl: string;
   trustProxy: string | null;
@@ -87,7 +95,8 @@ const isLoopback = (address: string) => address === '::1' || address.startsWith(
 
 /** The REST door, the client's files, and what operators ask. */
 export function createApp(parts: AppParts): Express {
-  const { ctx, identity, routes, media, avatars, client, publicUrl, trustProxy, limiters, addressOf } = parts;
+  const { ctx, identity, routes, media, avatars, playlistCovers, client, publicUrl, trustProxy, limiters, addressOf } =
+    parts;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -181,9 +190,10 @@ export function createApp(parts: AppParts): Express {
     [streamDoor, media.stream],
     [coverDoor, media.cover],
     [avatarDoor, avatars.serve],
+    [playlistCoverDoor, playlistCovers.serve],
   ] as const) {
     mountDoor(api, ctx, admitMedia, door, (req, res, actor) =>
-      handle(req, res, actor, String(req.params.track_id ?? req.params.avatar_id)),
+      handle(req, res, actor, String(Object.values(req.params)[0])),
     );
   }
   const admit = async (req: Request, operation: { name: string }): Promise<Actor> => {
@@ -195,6 +205,7 @@ export function createApp(parts: AppParts): Express {
   };
   for (const [door, handle] of [
     [takeAvatarDoor, avatars.take],
+    [takePlaylistCoverDoor, playlistCovers.take],
     [importPlaylistsDoor, takePlaylistFile(ctx)],
     [exportDoor, servePlaylistFile(ctx)],
     [importDoor, parts.takeImport],
