@@ -266,14 +266,21 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
   return {
     async write(fn) {
       let joined: Group | null = null;
-      const result = await kysely.transaction().execute(async (trx) => {
-        const value = await fn(trx);
-        // Groups close only between transactions, so the one open now is the one this transaction belongs to.
-        joined = group;
-        return value;
-      });
-      await (joined as Group | null)?.done;
-      return result;
+      let hasOthers = false;
+      try {
+        const result = await kysely.transaction().execute((trx) => {
+          // Groups close only between transactions, so the one open now is the one this transaction belongs to.
+          joined = group;
+          hasOthers = group !== null && group.count > 0;
+          return fn(trx);
+        });
+        await (joined as Group | null)?.done;
+        return result;
+      } catch (error) {
+        // What it saw of them may be why it failed: nobody is told so before that is on disk, or when it never gets there.
+        if (hasOthers) await (joined as Group | null)?.done;
+        throw error;
+      }
     },
     writeUnit(unit) {
       return new Promise((resolve, reject) => {

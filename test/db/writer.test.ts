@@ -45,6 +45,22 @@ describe.each(DIALECTS)('writing on $name', (dialect) => {
     expect(await hashes()).toEqual(['a', 'b']);
   });
 
+  test('[DB3] whoever fails because of what another did is told once that can be read', async () => {
+    const seen: string[][] = [];
+    // A group is committed at 20 ms of age: the first of all takes longer.
+    await database.write(addLink('first'));
+    await expect(database.write(addLink('first'))).rejects.toThrow();
+    await Promise.all([
+      database.write(addLink('a')),
+      ...['a', 'a'].map((hash) => database.write(addLink(hash)).catch(async () => seen.push(await hashes()))),
+      // Takes its time, so that its group is not committed at once.
+      database.write(async (trx) => {
+        for (let i = 0; i < 100; i++) await addLink(`b${i}`)(trx);
+      }),
+    ]);
+    expect(seen.map((rows) => rows.includes('a'))).toEqual([true, true]);
+  });
+
   test('[DB3] a unit is asked for its statements when its turn has come, and holds what has happened until then', async () => {
     let hash = 'early';
     const add = (value: string) => {

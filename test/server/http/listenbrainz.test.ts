@@ -258,7 +258,7 @@ describe.each(DIALECTS)('ListenBrainz programs, on $name', (dialect) => {
     });
     expect(JSON.parse(row!.wall_json)).toEqual([[at * 1000, (at + 150) * 1000]]);
     const stale = await world.database.db.selectFrom('stale_days').selectAll().where('user_id', '=', ana.id).execute();
-    expect(stale).toEqual([{ user_id: ana.id, local_day: row!.local_day }]);
+    expect(stale).toMatchObject([{ user_id: ana.id, local_day: row!.local_day }]);
     const { items } = await ana.rest.get<{ items: { text: object; source: string }[] }>('/listen/history');
     expect(items).toMatchObject([
       { source: 'api', text: { title: 'Unheard', artist: 'Artist', album: 'LP', duration: 200 } },
