@@ -280,6 +280,7 @@ const CodeParams = z.strictObject({ code: z.string().max(512) });
 
 export const createPlaylistInvite = defineEndpoint({
   name: 'playlists.invites.create',
+  showsSecret: true,
   method: 'POST',
   path: '/playlists/{id}/invites',
   access: 'user',

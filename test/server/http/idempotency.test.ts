@@ -137,6 +137,18 @@ describe.each(DIALECTS)('calls with an Idempotency-Key on $name', (dialect) => {
     ).toHaveLength(1);
   });
 
+  test('[HT20] nor is the code of an invitation to a playlist', async () => {
+    const { id } = await ana.rest.post<{ id: string }>('/playlists', { name: 'Invited' });
+    const invite = () =>
+      send(world.url, ana, { path: `/playlists/${id}/invites`, key: 'key-invite', body: { role: 'viewer' } });
+    const first = await invite();
+    expect(first.status).toBe(201);
+    expect(await invite()).toMatchObject({ status: 409 });
+    const { code } = JSON.parse(first.text) as { code: string };
+    const rows = await world.server.ctx.db.selectFrom('kept_answers').selectAll().execute();
+    expect(JSON.stringify(rows)).not.toContain(code);
+  });
+
   test.each(['', ' ', 'with space', 'ü', 'x'.repeat(256)].map((key) => [key]))('[HT20] %j is no key', async (key) => {
     const answer = await fetch(`${world.url}/api/v1/playlists`, {
       method: 'POST',
