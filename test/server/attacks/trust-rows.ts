@@ -575,7 +575,7 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
     {
       by: of(
         'fuzz/convergence.test.ts',
-        '[PL15] ${SEEDS} seeds × 3 clients × ${OPERATIONS} operations, with cuts and reloads, end in one list everywhere',
+        '[PL50] ${seeds} seeds × ${CLIENTS} clients × ${OPERATIONS} operations, with cuts, reloads and compaction, end in one list everywhere',
       ),
     },
   ],
