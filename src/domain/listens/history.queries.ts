@@ -88,10 +88,16 @@ async function findPlaces(db: Db, user_id: string, input: Filter): Promise<{ sta
   };
   if (things === null) return rows(from).limit(wanted).execute();
   if (things.isAll && (await areFew(db, user_id, things, wanted))) {
-    return rows(from)
-      .where((eb) => isOneOf(eb, things, (column) => eb.ref(column)))
-      .limit(wanted)
-      .execute();
+    return (
+      rows(from)
+        .where((eb) => isOneOf(eb, things, (column) => eb.ref(column)))
+        // In an order no index has: SQLite would walk along all of a person's listens to be spared sorting these few.
+        .clearOrderBy()
+        .orderBy((eb) => eb.fn.coalesce('started_at', sql.lit(0)), 'desc')
+        .orderBy('id', 'desc')
+        .limit(wanted)
+        .execute()
+    );
   }
   // Along the time, in pieces: where one in many fits, the page is soon full.
   const found: { started_at: number; id: string }[] = [];

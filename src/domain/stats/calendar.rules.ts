@@ -81,27 +81,85 @@ export function periodBefore(period: StatsPeriod, { from, to }: Days): Days {
   return periodAround(period, from - 1);
 }
 
-/** What a range is put together from: whole years and months by their first days, and single days. */
+/**
+ * What a range is put together from: whole years and months by their first days, and single days; those with a negative sign
+ * are taken away.
+ */
 export interface Parts {
-  buckets: { grain: Grain; bucket: number }[];
-  days: number[];
+  buckets: { grain: Grain; bucket: number; sign: 1 | -1 }[];
+  days: { day: number; sign: 1 | -1 }[];
 }
 
-/** Takes a range apart into the largest whole spans there are sums of. */
+/** About what one costs to read beside a single day: how much more is heard in it, less what is heard again. */
+const COST = { day: 1, month: 12, year: 60 };
+
+interface Cover extends Parts {
+  cost: number;
+}
+const NOTHING: Cover = { buckets: [], days: [], cost: 0 };
+
+function together(a: Cover, b: Cover): Cover {
+  return { buckets: [...a.buckets, ...b.buckets], days: [...a.days, ...b.days], cost: a.cost + b.cost };
+}
+function cheaper(a: Cover, b: Cover): Cover {
+  return b.cost < a.cost ? b : a;
+}
+const whole = (grain: Grain, bucket: number, cost: number): Cover => ({
+  buckets: [{ grain, bucket, sign: 1 }],
+  days: [],
+  cost,
+});
+function takenAway({ buckets, days, cost }: Cover): Cover {
+  const turned = <T extends { sign: 1 | -1 }>(parts: T[]) =>
+    parts.map((part) => ({ ...part, sign: part.sign === 1 ? (-1 as const) : (1 as const) }));
+  return { buckets: turned(buckets), days: turned(days), cost };
+}
+/** What of a whole lies outside of a range within it, in one or two pieces. */
+function outside({ from, to }: Days, all: Days): Days[] {
+  return [
+    { from: all.from, to: from - 1 },
+    { from: to + 1, to: all.to },
+  ].filter((rest) => rest.from <= rest.to);
+}
+
+function coverWithinMonth(range: Days, month: Days): Cover {
+  const oneByOne = (days: Days): Cover => {
+    const length = days.to - days.from + 1;
+    return {
+      buckets: [],
+      days: Array.from({ length }, (_, i) => ({ day: days.from + i, sign: 1 as const })),
+      cost: length * COST.day,
+    };
+  };
+  const rest = outside(range, month).map(oneByOne).reduce(together, NOTHING);
+  return cheaper(oneByOne(range), together(whole(GRAIN.month, month.from, COST.month), takenAway(rest)));
+}
+
+function coverByMonths({ from, to }: Days): Cover {
+  let cover = NOTHING;
+  for (let day = from; day <= to;) {
+    const month = monthDays(yearOf(day), monthOf(day));
+    const range = { from: day, to: Math.min(month.to, to) };
+    cover = together(cover, coverWithinMonth(range, month));
+    day = range.to + 1;
+  }
+  return cover;
+}
+
+/** Takes a range apart into what is the least to read of what there are sums of. */
 export function partsOf({ from, to }: Days): Parts {
-  const parts: Parts = { buckets: [], days: [] };
+  let cover = NOTHING;
   for (let day = from; day <= to;) {
     const year = yearDays(yearOf(day));
-    const month = monthDays(yearOf(day), monthOf(day));
-    if (day === year.from && year.to <= to) {
-      parts.buckets.push({ grain: GRAIN.year, bucket: day });
-      day = year.to + 1;
-    } else if (day === month.from && month.to <= to) {
-      parts.buckets.push({ grain: GRAIN.month, bucket: day });
-      day = month.to + 1;
-    } else parts.days.push(day++);
+    const range = { from: day, to: Math.min(year.to, to) };
+    const rest = outside(range, year).map(coverByMonths).reduce(together, NOTHING);
+    cover = together(
+      cover,
+      cheaper(coverByMonths(range), together(whole(GRAIN.year, year.from, COST.year), takenAway(rest))),
+    );
+    day = range.to + 1;
   }
-  return parts;
+  return { buckets: cover.buckets, days: cover.days };
 }
 
 export type Step = 'hour' | 'day' | 'week' | 'month' | 'year';

@@ -84,13 +84,16 @@ export async function namedAlbums(db: Db, view: View, sums: readonly Summed[]): 
 
 export async function namedGenres(db: Db, view: View, sums: readonly Summed[]): Promise<z.input<typeof TopGenre>[]> {
   if (sums.length === 0) return [];
-  const rows = await db
-    .selectFrom('track_genres')
-    .select((eb) => ['genre_key', eb.fn.min('name').as('name')])
-    .where('genre_key', 'in', filledUp(sums.map(({ key }) => key)))
-    .groupBy('genre_key')
-    .execute();
-  const known = new Map(rows.map((row) => [row.genre_key, row.name]));
+  const known = new Map<string, string>();
+  for (const { key } of sums) {
+    // One by one: the least of an index is found at once, the least of each of several only by reading all.
+    const row = await db
+      .selectFrom('track_genres')
+      .select((eb) => eb.fn.min<string | null>('name').as('name'))
+      .where('genre_key', '=', key)
+      .executeTakeFirst();
+    if (row !== undefined && row.name !== null) known.set(key, row.name);
+  }
   const spelled = await spellings(
     db,
     view,
@@ -104,36 +107,33 @@ export async function namedGenres(db: Db, view: View, sums: readonly Summed[]): 
 async function spellings(db: Db, view: View, kind: Kind, keys: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   if (keys.length === 0) return found;
+  const firstDay = view.isSelf ? 'own_first_day' : 'first_day';
   const firsts = await db
     .selectFrom('listen_rollups')
-    .select(['key', 'is_hidden', 'first_day'])
+    .select(['key', `${firstDay} as first_day`])
     .where('user_id', '=', view.user_id)
     .where('kind', '=', kind)
     .where('key', 'in', filledUp(keys))
-    .where('is_hidden', '<=', view.isSelf ? 1 : 0)
     .where('grain', '=', GRAIN.all)
-    .where('first_day', 'is not', null)
+    .where(firstDay, 'is not', null)
     .$narrowType<{ first_day: number }>()
-    .orderBy('first_day')
-    .orderBy('is_hidden')
     .execute();
   if (firsts.length === 0) return found;
   const days = await db
     .selectFrom('listen_days')
-    .select(['local_day', 'is_hidden', 'things_json'])
+    .select(['local_day', 'things_json'])
     .where('user_id', '=', view.user_id)
     .where('local_day', 'in', filledUp(firsts.map(({ first_day }) => first_day)))
+    .where('is_hidden', '<=', view.isSelf ? 1 : 0)
+    .orderBy('local_day')
+    .orderBy('is_hidden')
     .execute();
-  const wanted = new Set(keys);
-  const heard = new Map<string, string>();
+  const firstOf = new Map(firsts.map(({ key, first_day }) => [key, first_day]));
   for (const day of days) {
-    for (const { kind: its, key, name } of unpackThings(day.things_json)) {
-      if (its === kind && name !== null && wanted.has(key)) heard.set(`${day.local_day} ${day.is_hidden} ${key}`, name);
+    for (const { kind: its, key, name, listens } of unpackThings(day.things_json)) {
+      if (its !== kind || name === null || listens === 0 || found.has(key)) continue;
+      if (firstOf.get(key) === day.local_day) found.set(key, name);
     }
-  }
-  for (const { key, is_hidden, first_day } of firsts) {
-    const name = heard.get(`${first_day} ${is_hidden} ${key}`);
-    if (name !== undefined && !found.has(key)) found.set(key, name);
   }
   return found;
 }

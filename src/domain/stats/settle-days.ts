@@ -6,7 +6,7 @@ import { bucketOf } from './calendar.rules.ts';
 import { daysTouched, isNothing, packThings, sumDay, thingId, unpackThings } from './day-sums.rules.ts';
 import { sessionsOfDays } from './heard-sessions.ts';
 import { GRAIN } from './stats.table.ts';
-import { addRollupsStatements, filledUp, statsStatements } from './stats.repository.ts';
+import { LIST_MAX, addRollupsStatements, filledUp, statsStatements } from './stats.repository.ts';
 import type { UnitStatement } from '#db/unit.ts';
 import type { Ctx } from '../context.ts';
 import type { DaySums, ThingSum } from './day-sums.rules.ts';
@@ -260,37 +260,52 @@ function dayStatements(ctx: Ctx, user_id: string, change: DayChange): UnitStatem
   });
 }
 
-type Difference = Omit<ListenRollupsTable, 'user_id' | 'grain' | 'bucket' | 'first_day'> & { day: number };
+type Sums = Pick<
+  ListenRollupsTable,
+  'listens' | 'heard_ms' | 'plays' | 'own_listens' | 'own_heard_ms' | 'private_plays'
+>;
+type Difference = Sums & Pick<ListenRollupsTable, 'kind' | 'key'> & { day: number };
+const SUMS = ['listens', 'heard_ms', 'plays', 'own_listens', 'own_heard_ms', 'private_plays'] as const;
 
 function differencesOf({ day, was, now }: DayChange): Difference[] {
   const differences: Difference[] = [];
-  for (const half of HALVES) {
-    const [before, after] = [was[half], now[half].things];
-    for (const id of new Set([...before.keys(), ...after.keys()])) {
-      const [a, b] = [before.get(id), after.get(id)];
-      const thing = b ?? a;
-      if (thing === undefined) continue;
-      const by = (name: 'listens' | 'heard_ms' | 'plays' | 'skips') => (b?.[name] ?? 0) - (a?.[name] ?? 0);
-      const difference: Difference = {
-        kind: thing.kind,
-        key: thing.key,
-        is_hidden: hiddenOf(half),
-        listens: by('listens'),
-        heard_ms: by('heard_ms'),
-        plays: by('plays'),
-        skips: by('skips'),
-        day,
-      };
-      const { listens, heard_ms, plays, skips } = difference;
-      if (listens !== 0 || heard_ms !== 0 || plays !== 0 || skips !== 0) differences.push(difference);
-    }
+  const sets = HALVES.flatMap((half) => [was[half], now[half].things]);
+  for (const id of new Set(sets.flatMap((things) => [...things.keys()]))) {
+    const thing = sets.find((things) => things.has(id))?.get(id);
+    if (thing === undefined) continue;
+    const by = (half: Half, name: 'listens' | 'heard_ms' | 'plays') =>
+      (now[half].things.get(id)?.[name] ?? 0) - (was[half].get(id)?.[name] ?? 0);
+    const difference: Difference = {
+      kind: thing.kind,
+      key: thing.key,
+      listens: by('open', 'listens'),
+      heard_ms: by('open', 'heard_ms'),
+      plays: by('open', 'plays'),
+      own_listens: by('open', 'listens') + by('hidden', 'listens'),
+      own_heard_ms: by('open', 'heard_ms') + by('hidden', 'heard_ms'),
+      private_plays: by('hidden', 'plays'),
+      day,
+    };
+    if (SUMS.some((name) => difference[name] !== 0)) differences.push(difference);
   }
   return differences;
 }
 
-/** A thing of one half, as text. */
-const placeOf = ({ kind, key, is_hidden }: Pick<ListenRollupsTable, 'kind' | 'key' | 'is_hidden'>) =>
-  `${is_hidden}${kind}${key}`;
+/** Whose eyes see the listens of a day to a thing: everybody's, or their owner's only. */
+type Sight = 'open' | 'own';
+const SIGHTS = ['open', 'own'] as const;
+
+function listensTo(id: string, sight: Sight, halves: Record<Half, Map<string, ThingSum>> | undefined): number {
+  const [open = 0, hidden = 0] = HALVES.map((half) => halves?.[half].get(id)?.listens);
+  return sight === 'open' ? open : open + hidden;
+}
+
+const thingsNow = ({ now }: DayChange): Record<Half, Map<string, ThingSum>> => ({
+  open: now.open.things,
+  hidden: now.hidden.things,
+});
+
+const earlierOf = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
 async function rollupStatements(ctx: Ctx, user_id: string, changes: readonly DayChange[]): Promise<UnitStatement[]> {
   const differences = changes.flatMap(differencesOf);
@@ -300,76 +315,74 @@ async function rollupStatements(ctx: Ctx, user_id: string, changes: readonly Day
   for (const { day, ...difference } of differences) {
     for (const grain of GRAINS) {
       const bucket = bucketOf(grain, day);
-      const id = `${grain} ${bucket} ${placeOf(difference)}`;
-      const sum = added.get(id) ?? {
-        user_id,
-        ...difference,
-        grain,
-        bucket,
-        listens: 0,
-        heard_ms: 0,
-        plays: 0,
-        skips: 0,
-        first_day: null,
-      };
-      sum.listens += difference.listens;
-      sum.heard_ms += difference.heard_ms;
-      sum.plays += difference.plays;
-      sum.skips += difference.skips;
-      added.set(id, sum);
+      const id = `${grain} ${bucket} ${thingId(difference)}`;
+      const sum = added.get(id);
+      if (sum === undefined) {
+        added.set(id, { user_id, ...difference, grain, bucket, first_day: null, own_first_day: null });
+      } else for (const name of SUMS) sum[name] += difference[name];
     }
   }
   for (const { day, now } of changes) {
     for (const half of HALVES) {
-      for (const { kind, key, listens } of now[half].things.values()) {
-        const all = added.get(`${GRAIN.all} 0 ${placeOf({ kind, key, is_hidden: hiddenOf(half) })}`);
+      for (const [id, { listens }] of now[half].things) {
+        const all = added.get(`${GRAIN.all} 0 ${id}`);
         if (all === undefined || listens === 0) continue;
-        if (all.first_day === null || day < all.first_day) all.first_day = day;
+        if (half === 'open') all.first_day = earlierOf(all.first_day, day);
+        all.own_first_day = earlierOf(all.own_first_day, day);
       }
     }
   }
   // One order for everybody, so that two of them never wait for each other's rows.
   const rows = [...added.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-  const fallen = new Map(differences.filter(({ plays }) => plays < 0).map((one) => [placeOf(one), one]));
+  const fallen = new Map(
+    differences
+      .filter(({ plays, private_plays }) => plays < 0 || private_plays < 0)
+      .map(({ kind, key }) => [thingId({ kind, key }), { kind, key }]),
+  );
   const firsts = await lostFirsts(ctx, user_id, changes);
   return [
     ...addRollupsStatements(ctx.db, rows),
-    ...firsts.map((first) => setFirstDay({ user_id, ...first })),
-    ...[...fallen.values()].map(({ kind, key, is_hidden }) => dropRollups({ user_id, kind, key, is_hidden })),
+    ...firsts.map(({ sight, ...first }) => setFirstDay[sight]({ user_id, ...first })),
+    ...[...fallen.values()].map((thing) => dropRollups({ user_id, ...thing })),
   ];
 }
 
-type First = Pick<ListenRollupsTable, 'kind' | 'key' | 'is_hidden' | 'first_day'>;
+interface First extends Pick<ListenRollupsTable, 'kind' | 'key'> {
+  sight: Sight;
+  day: number | null;
+}
 
 /** The first days anew of what was heard first on a day that has no listen of it any more. */
 async function lostFirsts(ctx: Ctx, user_id: string, changes: readonly DayChange[]): Promise<First[]> {
-  const lost = new Map<string, First & { half: Half; days: Set<number> }>();
-  for (const { day, was, now } of changes) {
-    for (const half of HALVES) {
-      for (const [id, { kind, key, listens }] of was[half]) {
-        if (listens === 0 || (now[half].things.get(id)?.listens ?? 0) > 0) continue;
-        const place = { kind, key, is_hidden: hiddenOf(half) };
-        const known = lost.get(placeOf(place)) ?? { ...place, first_day: null, half, days: new Set() };
-        known.days.add(day);
-        lost.set(placeOf(place), known);
+  const lost = new Map<string, Omit<First, 'day'> & { days: Set<number> }>();
+  for (const change of changes) {
+    for (const [id, { kind, key }] of HALVES.flatMap((half) => [...change.was[half]])) {
+      for (const sight of SIGHTS) {
+        if (listensTo(id, sight, change.was) === 0 || listensTo(id, sight, thingsNow(change)) > 0) continue;
+        const known = lost.get(`${sight} ${id}`) ?? { kind, key, sight, days: new Set() };
+        known.days.add(change.day);
+        lost.set(`${sight} ${id}`, known);
       }
     }
   }
   if (lost.size === 0) return [];
   const rollups = await rollupsOf(ctx, user_id, [...lost.values()]);
-  const pending = new Map(changes.map((change) => [change.day, change]));
+  const pending = new Map(changes.map((change) => [change.day, thingsNow(change)]));
   const months = new Map<number, Map<number, Record<Half, Map<string, ThingSum>>>>();
   const firsts: First[] = [];
-  for (const [place, { half, days, ...thing }] of lost) {
-    const stored = rollups.get(place) ?? [];
-    const first = stored.find(({ grain }) => grain === GRAIN.all)?.first_day ?? null;
-    if (first === null || !days.has(first)) continue;
+  for (const { days, sight, ...thing } of lost.values()) {
     const id = thingId(thing);
+    const stored = rollups.get(id) ?? [];
+    const [listens, firstDay] = ({ open: ['listens', 'first_day'], own: ['own_listens', 'own_first_day'] } as const)[
+      sight
+    ];
+    const first = stored.find(({ grain }) => grain === GRAIN.all)?.[firstDay] ?? null;
+    if (first === null || !days.has(first)) continue;
     const candidates = new Set([
-      ...stored.filter((row) => row.grain === GRAIN.month && row.listens > 0).map((row) => row.bucket),
-      ...changes
-        .filter(({ now }) => (now[half].things.get(id)?.listens ?? 0) > 0)
-        .map(({ day }) => bucketOf(GRAIN.month, day)),
+      ...stored.filter((row) => row.grain === GRAIN.month && row[listens] > 0).map((row) => row.bucket),
+      ...[...pending]
+        .filter(([, things]) => listensTo(id, sight, things) > 0)
+        .map(([day]) => bucketOf(GRAIN.month, day)),
     ]);
     let found: number | null = null;
     for (const month of [...candidates].sort((a, b) => a - b)) {
@@ -381,38 +394,33 @@ async function lostFirsts(ctx: Ctx, user_id: string, changes: readonly DayChange
       found =
         [...inMonth]
           .sort((a, b) => a - b)
-          .find((day) => {
-            const now = pending.get(day)?.now[half].things ?? heard.get(day)?.[half];
-            return (now?.get(id)?.listens ?? 0) > 0;
-          }) ?? null;
+          .find((day) => listensTo(id, sight, pending.get(day) ?? heard.get(day)) > 0) ?? null;
       if (found !== null) break;
     }
-    firsts.push({ ...thing, first_day: found });
+    firsts.push({ ...thing, sight, day: found });
   }
   return firsts;
 }
 
-/** The sums there are of these things, by `placeOf`. */
+/** The sums there are of these things, by `thingId`. */
 async function rollupsOf(
   ctx: Ctx,
   user_id: string,
-  things: readonly Pick<ListenRollupsTable, 'kind' | 'key' | 'is_hidden'>[],
+  things: readonly Pick<ListenRollupsTable, 'kind' | 'key'>[],
 ): Promise<Map<string, ListenRollupsTable[]>> {
   const found = new Map<string, ListenRollupsTable[]>();
-  for (const group of Map.groupBy(things, ({ kind, is_hidden }) => `${kind} ${is_hidden}`).values()) {
-    const [one] = group;
-    if (one === undefined) continue;
-    for (let i = 0; i < group.length; i += 512) {
+  for (const [kind, group] of Map.groupBy(things, (thing) => thing.kind)) {
+    const keys = [...new Set(group.map(({ key }) => key))];
+    for (let i = 0; i < keys.length; i += LIST_MAX) {
       const rows = await ctx.db
         .selectFrom('listen_rollups')
         .selectAll()
         .where('user_id', '=', user_id)
-        .where('kind', '=', one.kind)
-        .where('is_hidden', '=', one.is_hidden)
+        .where('kind', '=', kind)
         .where('grain', 'in', [GRAIN.month, GRAIN.all])
-        .where('key', 'in', filledUp(group.slice(i, i + 512).map(({ key }) => key)))
+        .where('key', 'in', filledUp(keys.slice(i, i + LIST_MAX)))
         .execute();
-      for (const row of rows) found.set(placeOf(row), [...(found.get(placeOf(row)) ?? []), row]);
+      for (const row of rows) found.set(thingId(row), [...(found.get(thingId(row)) ?? []), row]);
     }
   }
   return found;

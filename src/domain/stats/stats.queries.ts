@@ -9,7 +9,7 @@ import * as calendar from './calendar.rules.ts';
 import { namedAlbums, namedArtists, namedGenres, namedTracks } from './names.ts';
 import { settleDays } from './settle-days.ts';
 import { KIND } from './stats.table.ts';
-import { firstHeard, thingSumsOf, thingSumsOfAllTime } from './thing-sums.ts';
+import { countFirsts, thingSumsOf, thingSumsOfAllTime } from './thing-sums.ts';
 import type { getPersonStats, getStats, getYearInReview } from '#contract/stats.ts';
 import type { StatsPeriod, StatsTotals } from '#contract/stats.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
@@ -188,12 +188,11 @@ function longestOf(streaks: readonly Streak[]): Streak | null {
 }
 
 async function discoveriesOf(db: Ctx['db'], view: View, range: Days, sums: (kind: Kind) => ThingSums) {
-  const artists = await firstHeard(db, view, KIND.artist, range);
   return {
-    tracks: (await firstHeard(db, view, KIND.track, range)).size,
-    artists: artists.size,
-    albums: (await firstHeard(db, view, KIND.album, range)).size,
-    top_artists: await namedArtists(db, view, await sums(KIND.artist).top(NEW_ARTISTS, artists)),
+    tracks: await countFirsts(db, view, KIND.track, range),
+    artists: await countFirsts(db, view, KIND.artist, range),
+    albums: await countFirsts(db, view, KIND.album, range),
+    top_artists: await namedArtists(db, view, await sums(KIND.artist).topNew(NEW_ARTISTS, range)),
   };
 }
 

@@ -8,12 +8,13 @@ import type { ListenDaysTable, ListenRollupsTable, ListenSumsTable, StaleDaysTab
 import type { Kysely } from 'kysely';
 
 type Rollup = ListenRollupsTable;
-type ThingOf = Pick<Rollup, 'user_id' | 'kind' | 'key' | 'is_hidden'>;
+type ThingOf = Pick<Rollup, 'user_id' | 'kind' | 'key'>;
 
 /** Rows in one statement: a few sizes, so that each is compiled, and prepared by the database, once. */
 const ROWS = [64, 8, 1] as const;
 const ROLLUP_COLUMNS = [
-  'user_id', 'kind', 'key', 'is_hidden', 'grain', 'bucket', 'listens', 'heard_ms', 'plays', 'skips', 'first_day',
+  'user_id', 'kind', 'key', 'grain', 'bucket', 'listens', 'heard_ms', 'plays', 'first_day',
+  'own_listens', 'own_heard_ms', 'private_plays', 'own_first_day',
 ] as const satisfies (keyof Rollup)[]; // prettier-ignore
 
 /** Lengths that lists of values are filled up to, for the same reason. */
@@ -28,6 +29,15 @@ export function filledUp<T>(values: readonly T[]): T[] {
   return last === undefined ? [] : [...values, ...Array.from({ length: length - values.length }, () => last)];
 }
 
+/** The earlier of the day that is stored and the one to be added, either of which may be none. */
+function earlier(column: 'first_day' | 'own_first_day') {
+  const [added, stored] = [sql.ref(`excluded.${column}`), sql.ref(`listen_rollups.${column}`)];
+  return sql<number | null>`case
+    when ${added} is null then ${stored}
+    when ${stored} is null or ${added} < ${stored} then ${added}
+    else ${stored} end`;
+}
+
 function compile(db: Kysely<Schema>) {
   const addRollups = (rows: number) =>
     statementOf<Record<string, unknown>>((at) =>
@@ -39,21 +49,28 @@ function compile(db: Kysely<Schema>) {
           ) as never,
         )
         .onConflict((conflict) =>
-          conflict.columns(['user_id', 'kind', 'key', 'is_hidden', 'grain', 'bucket']).doUpdateSet((eb) => ({
+          conflict.columns(['user_id', 'kind', 'key', 'grain', 'bucket']).doUpdateSet((eb) => ({
             listens: eb('listen_rollups.listens', '+', eb.ref('excluded.listens')),
             heard_ms: eb('listen_rollups.heard_ms', '+', eb.ref('excluded.heard_ms')),
             plays: eb('listen_rollups.plays', '+', eb.ref('excluded.plays')),
-            skips: eb('listen_rollups.skips', '+', eb.ref('excluded.skips')),
-            first_day: sql<number | null>`case
-              when excluded.first_day is null then listen_rollups.first_day
-              when listen_rollups.first_day is null then excluded.first_day
-              when excluded.first_day < listen_rollups.first_day then excluded.first_day
-              else listen_rollups.first_day end`,
+            first_day: earlier('first_day'),
+            own_listens: eb('listen_rollups.own_listens', '+', eb.ref('excluded.own_listens')),
+            own_heard_ms: eb('listen_rollups.own_heard_ms', '+', eb.ref('excluded.own_heard_ms')),
+            private_plays: eb('listen_rollups.private_plays', '+', eb.ref('excluded.private_plays')),
+            own_first_day: earlier('own_first_day'),
           })),
         ),
     );
   const thing = (at: { [K in keyof ThingOf]-?: ThingOf[K] }) =>
-    ({ user_id: at.user_id, kind: at.kind, key: at.key, is_hidden: at.is_hidden }) as const;
+    ({ user_id: at.user_id, kind: at.kind, key: at.key }) as const;
+  const setFirst = (column: 'first_day' | 'own_first_day') =>
+    statementOf<ThingOf & { day: number | null }>((at) =>
+      db
+        .updateTable('listen_rollups')
+        .set({ [column]: at.day } as Record<typeof column, typeof at.day>)
+        .where((eb) => eb.and(thing(at)))
+        .where('grain', '=', GRAIN.all),
+    );
   return {
     begin: statementOf<ListenSumsTable>(
       (at) =>
@@ -97,18 +114,13 @@ function compile(db: Kysely<Schema>) {
         .where('is_hidden', '=', at.is_hidden),
     ),
     addRollups: new Map(ROWS.map((rows) => [rows, addRollups(rows)])),
-    setFirstDay: statementOf<ThingOf & Pick<Rollup, 'first_day'>>((at) =>
-      db
-        .updateTable('listen_rollups')
-        .set({ first_day: at.first_day })
-        .where((eb) => eb.and(thing(at)))
-        .where('grain', '=', GRAIN.all),
-    ),
+    setFirstDay: { open: setFirst('first_day'), own: setFirst('own_first_day') },
     dropRollups: statementOf<ThingOf>((at) =>
       db
         .deleteFrom('listen_rollups')
         .where((eb) => eb.and(thing(at)))
-        .where('plays', '=', 0),
+        .where('plays', '=', 0)
+        .where('private_plays', '=', 0),
     ),
     settle: statementOf<{ [K in 'user_id' | 'local_day']: StaleDaysTable[K] } & { marks: number }>((at) =>
       db

@@ -57,14 +57,15 @@ export type Kind = (typeof KIND)[keyof typeof KIND];
 export const GRAIN = { month: 2, year: 3, all: 4 } as const;
 export type Grain = (typeof GRAIN)[keyof typeof GRAIN];
 
-/** Sums over a person's listens to one thing, derived from `listening_sessions` and equal to a recount of them, always. */
+/**
+ * Sums over a person's listens to one thing, derived from `listening_sessions` and equal to a recount of them, always. What was
+ * heard in private sessions is in the `own_` columns only, which others' eyes leave out.
+ */
 export interface ListenRollupsTable {
   user_id: string;
   kind: Kind;
   /** `t:<track_id>` or `r:<recording_id>`, or what library.rules.ts makes of a name. */
   key: string;
-  /** 1: heard in private sessions, which others' eyes leave out. */
-  is_hidden: number;
   grain: Grain;
   bucket: number;
   /** Sessions that counted. */
@@ -73,9 +74,13 @@ export interface ListenRollupsTable {
   heard_ms: number;
   /** Sessions, counted or not. */
   plays: number;
-  skips: number;
   /** For all time only: the day of the first listen; null while there is none. */
   first_day: number | null;
+  own_listens: number;
+  own_heard_ms: number;
+  /** Private sessions, counted or not: while there are none, both sides are the same. */
+  private_plays: number;
+  own_first_day: number | null;
 }
 
 export interface StatsTables {

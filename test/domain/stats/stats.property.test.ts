@@ -402,7 +402,6 @@ async function snapshot({ ctx, ana }: World): Promise<unknown> {
       .where('user_id', '=', ana.user_id)
       .orderBy('grain')
       .orderBy('bucket')
-      .orderBy('is_hidden')
       .orderBy('kind')
       .orderBy('key')
       .execute(),
