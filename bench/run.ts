@@ -17,7 +17,7 @@ interface Figure {
 }
 
 /** No measure takes this long; one that hangs is a failure with a name. */
-const PATIENCE_MS = 5 * 60_000;
+const PATIENCE_MS = 10 * 60_000;
 
 function parseFigure(line: string): Figure | null {
   if (!line.startsWith('{')) return null;
