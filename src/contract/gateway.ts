@@ -1,3 +1,4 @@
+import { favoritesChanged } from './favorites.ts';
 import { jobProgress } from './jobs.ts';
 import {
   listenBatchEvent,
@@ -30,7 +31,15 @@ export const REQUESTS = [
 ] as const;
 
 /** Every event the server may send. */
-export const NOTICES = [listeningUpdate, presenceUpdate, feedItem, playlistChanged, jobProgress, sessionEnded] as const;
+export const NOTICES = [
+  listeningUpdate,
+  presenceUpdate,
+  feedItem,
+  playlistChanged,
+  favoritesChanged,
+  jobProgress,
+  sessionEnded,
+] as const;
 
 export type Ack<Data> = { ok: true; data: Data } | { ok: false; problem: Problem };
 

@@ -8,6 +8,7 @@ import { openDocument } from '#contract/playlists.ts';
 import type * as accounts from '#contract/accounts.ts';
 import type * as admin from '#contract/admin.ts';
 import type * as doors from '#contract/doors.ts';
+import type * as favorites from '#contract/favorites.ts';
 import type * as feed from '#contract/feed.ts';
 import type * as history from '#contract/history.ts';
 import type * as jobs from '#contract/jobs.ts';
@@ -29,6 +30,7 @@ export type OperationName =
   | NamesIn<typeof accounts>
   | NamesIn<typeof admin>
   | NamesIn<typeof doors>
+  | NamesIn<typeof favorites>
   | NamesIn<typeof feed>
   | NamesIn<typeof history>
   | NamesIn<typeof jobs>
@@ -206,6 +208,24 @@ export const RULES = {
   'library.artist': COMMON,
   'library.genres': NOTHING,
   'library.search': NOTHING,
+  'favorites.list': OWN_THINGS,
+  'favorites.marks': NOTHING,
+  'favorites.add': COMMON,
+  'favorites.note': COMMON,
+  'favorites.remove': COMMON,
+  // Names tracks in its body only: one that is none is bad input.
+  'favorites.set_many': NOTHING,
+  'ratings.set': COMMON,
+  'ratings.clear': COMMON,
+  'favorites.albums': NOTHING,
+  'favorites.albums.add': COMMON,
+  'favorites.albums.note': COMMON,
+  'favorites.albums.remove': COMMON,
+  'favorites.artists': NOTHING,
+  'favorites.artists.add': COMMON,
+  'favorites.artists.note': COMMON,
+  'favorites.artists.remove': COMMON,
+
   'library.scan': NOTHING,
   'library.scan.start': NOTHING,
 

@@ -1,9 +1,11 @@
 import type { Role } from '#contract/accounts.ts';
+import type { Mark } from '#contract/favorites.ts';
 import type { JobKind, JobState } from '#contract/jobs.ts';
 import type { PlaybackState } from '#contract/listens.ts';
 import type { MemberRole } from '#contract/playlists.ts';
 import type { HeardText } from '#contract/stats.ts';
 import type { EndedAccess } from './accounts/accounts.rules.ts';
+import type { LikedKind, LikedRow } from './favorites/favorites.repository.ts';
 
 /** Everything that can have happened, in the past tense. Published after commit, before the caller gets its answer. */
 export interface DomainEvents {
@@ -54,6 +56,10 @@ export interface DomainEvents {
   'playlist.superseded': { playlist_id: string };
   'playlist.visibility_changed': { playlist_id: string };
   'playlist.deleted': { playlist_id: string };
+  /** What a person holds dear is another: what they hold now, for their own devices. */
+  'favorites.changed': { user_id: string } & (
+    { kind: 'track'; marks: readonly Mark[] } | ({ kind: LikedKind; id: string } & LikedRow)
+  );
   /** There is work for whoever runs jobs. */
   'job.queued': { job_id: string };
   /** A job has come to its end by its owner's wish: whoever runs it is to stop. */

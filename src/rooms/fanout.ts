@@ -74,6 +74,23 @@ export function startFanout(
   ctx.events.on('job.progressed', ({ user_id, ...progress }) => {
     broadcaster.emit(`user:${user_id}`, 'job:progress', progress);
   });
+  ctx.events.on('favorites.changed', (change) => {
+    const { user_id } = change;
+    const told =
+      change.kind === 'track'
+        ? {
+            kind: change.kind,
+            marks: change.marks.map(({ notes, ...mark }) => ({ ...mark, has_note: notes !== null })),
+          }
+        : {
+            kind: change.kind,
+            id: change.id,
+            favorited_at: change.favorited_at,
+            has_note: change.notes !== null,
+            version: change.version,
+          };
+    broadcaster.emit(`user:${user_id}`, 'favorites:changed', told);
+  });
   ctx.events.on('playlist.changed', async ({ playlist_id, version }) => {
     const open = playlistRooms.usersIn(playlist_id);
     for (const user_id of await memberIds(ctx.db, playlist_id)) {

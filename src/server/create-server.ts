@@ -35,6 +35,7 @@ import { privateSessionRoutes } from './http/routes/private-session.ts';
 import { secondFactorRoutes } from './http/routes/second-factor.ts';
 import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
+import { favoriteRoutes } from './http/routes/favorites.ts';
 import { statsRoutes } from './http/routes/stats.ts';
 import { createIdentity } from './identity/identity.ts';
 import { newIds } from './ids.ts';
@@ -222,6 +223,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...playlistsRoutes({ publicUrl }),
     ...socialRoutes(presence),
     ...statsRoutes,
+    ...favoriteRoutes,
   ];
   const app = createApp({
     ctx,

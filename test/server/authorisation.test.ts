@@ -127,6 +127,18 @@ const TRIALS: { readonly [Name in OperationName]?: Trial } = {
   'avatars.get': { thing: (scene) => scene.avatar() },
   'library.album': { thing: ({ album_id }) => album_id },
   'library.artist': { thing: ({ artist_id }) => artist_id },
+  'favorites.list': { thing: (scene) => scene.favorite() },
+  'favorites.marks': { call: (_thing, { track_id }) => ({ query: `track_ids=${track_id}` }) },
+  'favorites.add': { call: (track_id) => ({ body: { track_id } }) },
+  'favorites.note': { call: bodyOf({ notes: 'In the car' }) },
+  'favorites.set_many': { call: (_thing, { track_id }) => ({ body: { marks: [{ track_id, rating: 3 }] } }) },
+  'ratings.set': { call: bodyOf({ rating: 4 }) },
+  'favorites.albums.add': { thing: ({ album_id }) => album_id, call: (album_id) => ({ body: { album_id } }) },
+  'favorites.albums.note': { thing: ({ album_id }) => album_id, call: bodyOf({ notes: 'Side two' }) },
+  'favorites.albums.remove': { thing: ({ album_id }) => album_id },
+  'favorites.artists.add': { thing: ({ artist_id }) => artist_id, call: (artist_id) => ({ body: { artist_id } }) },
+  'favorites.artists.note': { thing: ({ artist_id }) => artist_id, call: bodyOf({ notes: 'Live in May' }) },
+  'favorites.artists.remove': { thing: ({ artist_id }) => artist_id },
   'library.search': { call: () => ({ query: 'q=one' }) },
   'listen.start': { call: start },
   'listen.progress': { thing: playback, call: report },
@@ -410,8 +422,11 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
         return { verdict: BY_STATUS[response.status] ?? `${response.status} ${text}`, seen };
       }
       if (!isListing(name)) return { verdict: 'yes', seen };
-      const { items, next_cursor } = JSON.parse(text) as { items: { id: string }[]; next_cursor: string | null };
-      if (items.some(({ id }) => id === call.thing)) return { verdict: 'yes', seen };
+      const { items, next_cursor } = JSON.parse(text) as {
+        items: { id?: string; track_id?: string }[];
+        next_cursor: string | null;
+      };
+      if (items.some(({ id, track_id }) => (id ?? track_id) === call.thing)) return { verdict: 'yes', seen };
       if (next_cursor === null) return { verdict: 'hidden', seen };
       cursor = next_cursor;
     }
@@ -922,7 +937,14 @@ describe.each(DIALECTS)('who may do what, on $name', (dialect) => {
         // What names one thing can miss it; a year is always there.
         const names =
           (operation.path.includes('{') && name !== 'listen.stats.year') ||
-          ['listen.start', 'listen.progress', 'listen.complete'].includes(name);
+          [
+            'listen.start',
+            'listen.progress',
+            'listen.complete',
+            'favorites.add',
+            'favorites.albums.add',
+            'favorites.artists.add',
+          ].includes(name);
         const statuses = names && RULES[name].kind !== 'anybody' ? ['401', '403', '404'] : ['401', '403'];
         return [[name, access, operation.scope, true, statuses]];
       });

@@ -9,6 +9,7 @@ import { createInvite } from '#domain/admin/invites.ts';
 import { setCover } from '#domain/playlists/covers.ts';
 import { hashSecret, newIds } from '#server/ids.ts';
 import { makeLibrary, makePng } from './music/make-track.ts';
+import { putTracks } from './room.ts';
 import { openWorld } from './world.ts';
 import type { Role } from '#contract/accounts.ts';
 import type { Playlist } from '#contract/playlists.ts';
@@ -59,6 +60,8 @@ export interface Scene {
   avatar(): Promise<string>;
   /** An invitation to the house. */
   invite(): Promise<string>;
+  /** A track with the owner's heart. */
+  favorite(): Promise<string>;
   /** A playback of the owner's that counted. */
   playback(): Promise<string>;
   /** An item of the feed, of the owner's. */
@@ -215,6 +218,11 @@ export async function openScene(dialect: TestDialect, options: Partial<StartOpti
     async invite() {
       const made = await createInvite(ctx, ownerActor, { role: 'user', expires_in: HOUR }, { hasLocalAccounts: true });
       return made.id;
+    },
+    async favorite() {
+      const [track_id = ''] = await putTracks(ctx, 1);
+      await owner.rest.post('/favorites', { track_id });
+      return track_id;
     },
     async playback() {
       const { session_id } = await owner.rest.post<{ session_id: string }>('/listen/start', {

@@ -29,7 +29,8 @@ function numberOrLast(column: 'year' | 'duration' | 'added_at', order: Order): S
   return { name: `s_${column}`, expression: sql<SortValue>`cast(${value} as double precision)` };
 }
 
-function trackSort(
+/** How tracks are sorted; `types` are those of a cursor's values. */
+export function trackSort(
   sort: Input<typeof contract.listTracks>['sort'],
   order: Order,
 ): { columns: SortColumn[]; types: string } {
@@ -50,7 +51,7 @@ function trackSort(
   }
 }
 
-function like(column: string, pattern: string): Expression<SqlBool> {
+export function like(column: string, pattern: string): Expression<SqlBool> {
   return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
 }
 
@@ -314,6 +315,37 @@ export async function getArtist(
     .orderBy('albums.id')
     .execute();
   return { ...presentArtist(artist), albums: albums.map(presentAlbum) };
+}
+
+/** Albums by id; those of which no track is there any more have none. */
+export async function albumsByIds(db: Db, ids: readonly string[]): Promise<Map<string, Album>> {
+  if (ids.length === 0) return new Map();
+  const rows = await albumRows(db).where('albums.id', 'in', ids).execute();
+  const found = new Map(rows.map((row) => [row.id, presentAlbum(row)]));
+  const gone = ids.filter((id) => !found.has(id));
+  if (gone.length === 0) return found;
+  const empty = { track_count: 0, duration: 0, cover_track_id: null };
+  for (const { id, title, album_artist, year } of await db
+    .selectFrom('albums')
+    .selectAll()
+    .where('id', 'in', gone)
+    .execute()) {
+    found.set(id, { id, title, album_artist, year, ...empty });
+  }
+  return found;
+}
+
+/** As `albumsByIds`, artists. */
+export async function artistsByIds(db: Db, ids: readonly string[]): Promise<Map<string, Artist>> {
+  if (ids.length === 0) return new Map();
+  const rows = await artistRows(db).where('artists.id', 'in', ids).execute();
+  const found = new Map(rows.map((row) => [row.id, presentArtist(row)]));
+  const gone = ids.filter((id) => !found.has(id));
+  if (gone.length === 0) return found;
+  for (const { id, name } of await db.selectFrom('artists').selectAll().where('id', 'in', gone).execute()) {
+    found.set(id, { id, name, track_count: 0, album_count: 0 });
+  }
+  return found;
 }
 
 /** Genres with their track counts; a track of several genres counts in each. */

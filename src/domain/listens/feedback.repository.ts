@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { setHeart } from '../favorites/set-heart.ts';
+import { writeMarks } from '../favorites/favorites.repository.ts';
 import type { TxCtx } from '../context.ts';
 import type { Schema } from '../database.ts';
 import type { ListenFeedbackTable } from './listens.table.ts';
@@ -14,14 +14,16 @@ function subjectKey({ track_id, recording_id, recording_mbid }: Subject): string
 
 /** Writes what a person thinks of something (0: nothing). Love of a track of the library is a favourite, and nothing else. */
 export async function writeFeedback(
-  tx: Pick<TxCtx, 'trx' | 'clock'>,
+  tx: Pick<TxCtx, 'trx' | 'clock' | 'publish'>,
   user_id: string,
   subject: Subject,
   { score, created_at }: { score: 1 | 0 | -1; created_at: number },
 ): Promise<void> {
   const key = subjectKey(subject);
   const { track_id } = subject;
-  if (track_id !== null) await setHeart(tx, user_id, track_id, score === 1, created_at);
+  if (track_id !== null) {
+    await writeMarks(tx, user_id, [{ track_id, is_favorite: score === 1, favorited_at: created_at }]);
+  }
   if (score === 0 || (track_id !== null && score === 1)) {
     await tx.trx.deleteFrom('listen_feedback').where('user_id', '=', user_id).where('subject', '=', key).execute();
     return;
@@ -36,7 +38,7 @@ export async function writeFeedback(
 
 /** What people think of a recording, or of its MBID, they think of the track it has turned out to be. */
 export async function adoptFeedback(
-  tx: Pick<TxCtx, 'trx' | 'clock'>,
+  tx: Pick<TxCtx, 'trx' | 'clock' | 'publish'>,
   recording_id: string,
   track_id: string,
 ): Promise<void> {

@@ -8,7 +8,7 @@ import type { Endpoint, Input, OtherDoor, Reply } from '#contract/endpoint.ts';
 import type { KeptAnswers } from '#domain/answers/run-once.ts';
 import type { KnownOperation } from '#domain/authorize.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
-import type { Request, Response, Router } from 'express';
+import type { NextFunction, Request, Response, Router } from 'express';
 
 export const JSON_LIMIT_BYTES = 64 * 1024;
 
@@ -78,8 +78,14 @@ export function mountRoutes(
   },
   routes: readonly Route[],
 ): void {
+  /** Addresses without places: the words of one are no id for another. */
+  const plain = new Set(routes.map(({ endpoint }) => endpoint.path).filter((path) => !path.includes('{')));
   for (const { endpoint, run } of routes) {
-    const handle = async (req: Request, res: Response) => {
+    const handle = async (req: Request, res: Response, next: NextFunction) => {
+      if (endpoint.path !== req.path && plain.has(req.path)) {
+        next();
+        return;
+      }
       res.locals.operation = endpoint.name;
       try {
         const actor = await admit(req, endpoint);
@@ -150,7 +156,9 @@ export function mountDoor(
 
 /** After everything that has an address of the API: other methods are 405, other addresses 404. */
 export function mountRefusals(router: Router, ctx: Ctx, addresses: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [path, methods] of addresses) {
+  // One without places is itself, whatever pattern its words fit.
+  const byPlaces = [...addresses].sort(([a], [b]) => Number(a.includes('{')) - Number(b.includes('{')));
+  for (const [path, methods] of byPlaces) {
     router.all(toExpressPath(path), (_req, res) => {
       res.set('allow', [...methods].sort().join(', '));
       sendProblem(

