@@ -39,7 +39,7 @@ async function writeMark(
   user_id: string,
   { track_id, is_favorite, rating, notes, favorited_at = epochSeconds(clock) }: MarkChange & { track_id: string },
 ): Promise<Mark> {
-  const isTakingOnly = is_favorite !== true && rating == null && noteOf(notes) === null;
+  const isTakingOnly = is_favorite !== true && (rating ?? null) === null && noteOf(notes) === null;
   if (isTakingOnly) {
     const left = await trx
       .updateTable('user_favorites')

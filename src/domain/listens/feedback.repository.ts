@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { writeMarks } from '../favorites/favorites.repository.ts';
+import { setHeart } from '../favorites/set-heart.ts';
 import type { TxCtx } from '../context.ts';
 import type { Schema } from '../database.ts';
 import type { ListenFeedbackTable } from './listens.table.ts';
@@ -21,9 +21,7 @@ export async function writeFeedback(
 ): Promise<void> {
   const key = subjectKey(subject);
   const { track_id } = subject;
-  if (track_id !== null) {
-    await writeMarks(tx, user_id, [{ track_id, is_favorite: score === 1, favorited_at: created_at }]);
-  }
+  if (track_id !== null) await setHeart(tx, user_id, track_id, score === 1, created_at);
   if (score === 0 || (track_id !== null && score === 1)) {
     await tx.trx.deleteFrom('listen_feedback').where('user_id', '=', user_id).where('subject', '=', key).execute();
     return;

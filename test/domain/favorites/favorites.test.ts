@@ -119,7 +119,7 @@ describe.each(DIALECTS)('what a person holds dear on $name', (dialect) => {
       const paged: number[] = [];
       let cursor: string | null | undefined;
       do {
-        const page = await list({ sort, limit: 2, ...(cursor == null ? {} : { cursor }) });
+        const page = await list({ sort, limit: 2, ...((cursor ?? null) === null ? {} : { cursor }) });
         paged.push(...idsOf(page.items));
         cursor = page.next_cursor;
       } while (cursor !== null);
