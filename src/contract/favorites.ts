@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineEndpoint } from './endpoint.ts';
 import { defineNotice } from './event.ts';
 import { Album, Artist, Track } from './library.ts';
-import { Id, MAX_PAGE_SIZE, Nothing, PageQuery, page, text } from './primitives.ts';
+import { EpochSeconds, Id, MAX_PAGE_SIZE, Nothing, PageQuery, page, text } from './primitives.ts';
 
 export const NOTES_MAX = 4_000;
 /** Tracks that are marked at once. */
@@ -43,6 +43,16 @@ const WhichTrack = { track_id: Id.optional(), track_path: z.string().min(1).max(
 const TrackParams = z.strictObject({ track_id: Id });
 const IdParams = z.strictObject({ id: Id });
 
+/** Ids, separated by commas. */
+const Ids = z
+  .string()
+  .max(MAX_PAGE_SIZE * 37)
+  .transform((ids) => ids.split(','))
+  .pipe(z.array(Id).max(MAX_PAGE_SIZE));
+/** A heart, and perhaps a note, of an album or artist. */
+const Liked = z.object({ notes: z.string().nullable(), favorited_at: z.int().nullable(), version: z.int() });
+const LikedMark = Liked.extend({ id: Id });
+
 export const listFavorites = defineEndpoint({
   name: 'favorites.list',
   method: 'GET',
@@ -57,16 +67,14 @@ export const listMarks = defineEndpoint({
   method: 'GET',
   path: '/favorites/marks',
   access: 'guest',
-  summary: 'What I hold of these tracks; those I hold nothing of are left out',
-  query: z.strictObject({
-    /** Ids, separated by commas. */
-    track_ids: z
-      .string()
-      .max(MAX_PAGE_SIZE * 37)
-      .transform((ids) => ids.split(','))
-      .pipe(z.array(Id).max(MAX_PAGE_SIZE)),
+  summary: 'What I hold of these tracks, albums and artists; those I hold nothing of are left out',
+  query: z.strictObject({ track_ids: Ids.optional(), album_ids: Ids.optional(), artist_ids: Ids.optional() }),
+  reply: z.object({
+    items: z.array(Mark),
+    albums: z.array(LikedMark),
+    artists: z.array(LikedMark),
+    next_cursor: z.null(),
   }),
-  reply: z.object({ items: z.array(Mark), next_cursor: z.null() }),
 });
 export const addFavorite = defineEndpoint({
   name: 'favorites.add',
@@ -138,6 +146,8 @@ export const setMarks = defineEndpoint({
         z.strictObject({
           track_id: Id,
           is_favorite: z.boolean().optional(),
+          /** Since when, to put back a heart that was taken: never later than now, and one that is there keeps its own. */
+          favorited_at: EpochSeconds.optional(),
           rating: Rating.nullable().optional(),
           notes: Notes.nullable().optional(),
         }),
@@ -154,8 +164,6 @@ const LikedQuery = z.strictObject({
   sort: z.enum(['favorited', 'name']).default('favorited'),
   order: z.enum(['asc', 'desc']).default('desc'),
 });
-/** A heart, and perhaps a note, of an album or artist. */
-const Liked = z.object({ notes: z.string().nullable(), favorited_at: z.int().nullable(), version: z.int() });
 export const FavoriteAlbum = Liked.extend({ album_id: Id, album: Album });
 export type FavoriteAlbum = z.infer<typeof FavoriteAlbum>;
 export const FavoriteArtist = Liked.extend({ artist_id: Id, artist: Artist });

@@ -74,22 +74,39 @@ export async function listFavorites(
   };
 }
 
-/** What I hold of these tracks. */
+/** What I hold of these. */
 export async function listMarks(
   ctx: Ctx,
   actor: Actor,
-  { track_ids }: Input<typeof contract.listMarks>,
+  { track_ids = [], album_ids = [], artist_ids = [] }: Input<typeof contract.listMarks>,
 ): Promise<Reply<typeof contract.listMarks>> {
-  const items = await ctx.db
-    .selectFrom('user_favorites')
-    .select(MARK_COLUMNS)
-    .where('user_id', '=', actor.user_id)
-    .where('track_id', 'in', [...new Set(track_ids)])
-    .where((eb) =>
-      eb.or([eb('favorited_at', 'is not', null), eb('rating', 'is not', null), eb('notes', 'is not', null)]),
-    )
-    .execute();
-  return { items, next_cursor: null };
+  const items =
+    track_ids.length === 0
+      ? []
+      : await ctx.db
+          .selectFrom('user_favorites')
+          .select(MARK_COLUMNS)
+          .where('user_id', '=', actor.user_id)
+          .where('track_id', 'in', [...new Set(track_ids)])
+          .where((eb) =>
+            eb.or([eb('favorited_at', 'is not', null), eb('rating', 'is not', null), eb('notes', 'is not', null)]),
+          )
+          .execute();
+  const liked = async (kind: LikedKind, ids: readonly string[]) => {
+    if (ids.length === 0) return [];
+    const { table, column } = LIKED[kind];
+    const { rows } = await sql<LikedRow & { id: string }>`
+      select ${sql.ref(column)} as id, favorited_at, notes, version from ${sql.table(table)}
+      where user_id = ${actor.user_id} and ${sql.ref(column)} in (${sql.join([...new Set(ids)])})
+        and (favorited_at is not null or notes is not null)`.execute(ctx.db);
+    return rows;
+  };
+  return {
+    items,
+    albums: await liked('album', album_ids),
+    artists: await liked('artist', artist_ids),
+    next_cursor: null,
+  };
 }
 
 type LikedInput = Input<typeof contract.listFavoriteAlbums>;

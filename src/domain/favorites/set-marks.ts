@@ -7,6 +7,7 @@ import {
   findTrackByPath,
   tracksByIds,
 } from '../library/library.queries.ts';
+import { epochSeconds } from '../ports.ts';
 import { inTransaction } from '../unit-of-work.ts';
 import { LIKED, writeLiked, writeMarks } from './favorites.repository.ts';
 import type * as contract from '#contract/favorites.ts';
@@ -74,7 +75,11 @@ export async function setMarks(
   { marks }: Input<typeof contract.setMarks>,
 ): Promise<Reply<typeof contract.setMarks>> {
   const byTrack = new Map<string, MarkChange & { track_id: string }>();
-  for (const mark of marks) byTrack.set(mark.track_id, { ...byTrack.get(mark.track_id), ...mark });
+  const now = epochSeconds(ctx.clock);
+  for (const mark of marks) {
+    const favorited_at = Math.min(mark.favorited_at ?? now, now);
+    byTrack.set(mark.track_id, { ...byTrack.get(mark.track_id), ...mark, favorited_at });
+  }
   return inTransaction(ctx, async (tx) => {
     const existing = await existingTrackIds(tx.trx, byTrack.keys());
     const errors = marks.flatMap(({ track_id }, i) =>

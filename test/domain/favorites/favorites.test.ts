@@ -155,6 +155,20 @@ describe.each(DIALECTS)('what a person holds dear on $name', (dialect) => {
     expect(await database.db.selectFrom('user_favorites').selectAll().orderBy('track_id').execute()).toEqual(before);
   });
 
+  test('[FA5] a heart that is put back has its day again, and none is of tomorrow', async () => {
+    const first = await heartAt(0, 0);
+    await heartAt(1, 60);
+    await removeFavorite(ctx, ana, { track_id: tracks[0]! });
+    const later = first.favorited_at! + 1_000_000;
+    const { items } = await setMarks(ctx, ana, {
+      marks: [
+        { track_id: tracks[0]!, is_favorite: true, favorited_at: first.favorited_at! },
+        { track_id: tracks[2]!, is_favorite: true, favorited_at: later },
+      ],
+    });
+    expect(items.map(({ favorited_at }) => favorited_at)).toEqual([first.favorited_at, first.favorited_at! + 60]);
+  });
+
   test('[FA6] what there never was has no heart', async () => {
     for (const refused of [
       () => addFavorite(ctx, ana, { track_id: nobody }),
@@ -217,6 +231,9 @@ describe.each(DIALECTS)('what a person holds dear on $name', (dialect) => {
     });
     expect((await listFavoriteArtists(ctx, ana, LIKED)).items).toHaveLength(1);
     expect((await listFavoriteArtists(ctx, ben, LIKED)).items).toEqual([]);
+    const held = await listMarks(ctx, ana, { album_ids, artist_ids });
+    expect([held.albums.length, held.artists[0]?.id, held.items]).toEqual([2, artist_ids[0], []]);
+    expect(await listMarks(ctx, ben, { album_ids, artist_ids })).toMatchObject({ albums: [], artists: [] });
   });
 
   test('[FA8] two devices at once: whoever keeps the highest version of each ends with what is stored', async () => {
