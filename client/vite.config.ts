@@ -25,8 +25,8 @@ const APP = /client\/src\/(lib|ui|features\/(shell|accounts|social|listens))\//;
 const LATER = new RegExp(
   'client/src/(' +
     [
-      'lib/messages/(.*de|account\\.en|admin\\.en|listening\\.en)\\.ts',
-      'lib/(remote-list|listening-words|calendar|upload)',
+      'lib/messages/(.*de|account\\.en|admin\\.en|listening\\.en|playlists\\.en)\\.ts',
+      'lib/(remote-list|listening-words|playlist-words|calendar|upload)',
       'ui/(CopyField|ConfirmDialog|ConfirmTyped|FileDrop|InlineText)',
       'features/accounts/(settings/|profile|ReauthDialog)',
       'features/shell/(ShortcutSheet|ShortcutList|Forbidden|notice)',

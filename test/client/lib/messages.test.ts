@@ -5,6 +5,8 @@ import { adminDe } from '../../../client/src/lib/messages/admin.de.ts';
 import { adminEn } from '../../../client/src/lib/messages/admin.en.ts';
 import { listeningDe } from '../../../client/src/lib/messages/listening.de.ts';
 import { listeningEn } from '../../../client/src/lib/messages/listening.en.ts';
+import { playlistsDe } from '../../../client/src/lib/messages/playlists.de.ts';
+import { playlistsEn } from '../../../client/src/lib/messages/playlists.en.ts';
 import { de } from '../../../client/src/lib/messages/de.ts';
 import { en } from '../../../client/src/lib/messages/en.ts';
 
@@ -30,6 +32,7 @@ describe.each([
   ['of the settings', accountEn, accountDe],
   ['of the administration', adminEn, adminDe],
   ['of listening', listeningEn, listeningDe],
+  ['of playlists', playlistsEn, playlistsDe],
 ])('messages %s', (_which, one, other) => {
   const english = texts(one);
   const german = texts(other);

@@ -4,6 +4,7 @@ import { api } from '../../lib/api.ts';
 import { presenceColour } from '../../lib/format.ts';
 import { gateway } from '../../lib/gateway.svelte.ts';
 import { i18n } from '../../lib/i18n.svelte.ts';
+import { playlistWords } from '../../lib/playlist-words.ts';
 import { asProblem } from '../../lib/problem.ts';
 import { queryClient } from '../../lib/query.ts';
 import { announce } from '../../ui/live-region.svelte.ts';
@@ -306,13 +307,13 @@ export class PlaylistState {
   add(track_ids: readonly string[], before: string | null = null): void {
     if (!this.#sync || !this.canEdit) return;
     if (this.#list.length + track_ids.length > MAX_ENTRIES) {
-      toaster.error(i18n.m.playlists.edit.full);
+      toaster.error(playlistWords().edit.full);
       return;
     }
     const sync = this.#sync;
     this.#try(() => {
       sync.add(track_ids, before);
-      toaster.show({ text: i18n.m.playlists.edit.added(track_ids.length) });
+      toaster.show({ text: playlistWords().edit.added(track_ids.length) });
     });
   }
 
@@ -323,7 +324,7 @@ export class PlaylistState {
     this.#try(() => {
       const first = sync.move(ids, before)[0];
       const at = this.#list.findIndex(({ entry_id }) => entry_id === first);
-      if (at >= 0) announce(i18n.m.playlists.edit.movedTo(at + 1, this.#list.length));
+      if (at >= 0) announce(playlistWords().edit.movedTo(at + 1, this.#list.length));
     });
   }
   moveStep(ids: readonly string[], direction: 'up' | 'down'): void {
@@ -335,7 +336,7 @@ export class PlaylistState {
     this.move(ids, positionBefore(this.#ids, new Set(ids), position));
   }
 
-  remove(ids: readonly string[], text: (count: number) => string = i18n.m.playlists.edit.removed): void {
+  remove(ids: readonly string[], text: (count: number) => string = playlistWords().edit.removed): void {
     const sync = this.#sync;
     if (!sync || !this.canEdit) return;
     this.#try(() => {
@@ -352,7 +353,7 @@ export class PlaylistState {
     });
   }
   removeDuplicates(): void {
-    this.remove(this.duplicates, i18n.m.playlists.edit.duplicatesRemoved);
+    this.remove(this.duplicates, playlistWords().edit.duplicatesRemoved);
   }
 
   setMeta(field: 'name' | 'description', value: string): void {
@@ -382,7 +383,7 @@ export class PlaylistState {
 
   /** The owner's switch; only the server knows who that lets in, so it is not shown before it holds. */
   async setPublic(is_public: boolean): Promise<void> {
-    const words = i18n.m.playlists.people;
+    const words = playlistWords().people;
     this.#playlist = await api.put<Playlist>(this.#path, { is_public });
     toaster.show({ text: is_public ? words.madePublic : words.madePrivate });
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
@@ -403,7 +404,7 @@ export class PlaylistState {
   /** Keeps what this tab has as a playlist of mine. @returns its id. */
   async saveCopy(): Promise<string> {
     const copy = await api.post<Playlist>('/playlists', {
-      name: i18n.m.playlists.connection.copyName(this.name).slice(0, 200),
+      name: playlistWords().connection.copyName(this.name).slice(0, 200),
       description: this.description,
     });
     const list = this.#kept.length > 0 ? this.#sync?.listWith(this.#kept.map(({ update }) => update)) : this.#list;
@@ -467,7 +468,7 @@ export class PlaylistState {
       edit();
     } catch (error) {
       console.error('playlist edit', error);
-      toaster.error(i18n.m.playlists.edit.failed);
+      toaster.error(playlistWords().edit.failed);
     }
   }
 
@@ -480,7 +481,7 @@ export class PlaylistState {
     const sync = this.#sync;
     if (!sync || !this.canEdit) return;
     this.#dropUndoToast();
-    const words = i18n.m.playlists.edit;
+    const words = playlistWords().edit;
     this.#try(() => {
       const outcome = which === 'undo' ? sync.undo() : sync.redo();
       const text = {
@@ -677,7 +678,7 @@ export class PlaylistState {
       this.#try(() => {
         for (const { update } of kept) this.#sync?.takeUp(update);
         const count = kept.reduce((sum, { edits }) => sum + edits, 0);
-        toaster.show({ text: i18n.m.playlists.connection.earlierSent(count) });
+        toaster.show({ text: playlistWords().connection.earlierSent(count) });
       });
       dropUnsent(storage, me, this.id);
     });
@@ -744,7 +745,7 @@ export class PlaylistState {
     else if (this.mayEdit && this.role === role) this.#sync?.reconnect();
     else {
       if (!this.mayEdit && (role === 'owner' || role === 'editor')) {
-        toaster.show({ text: i18n.m.playlists.connection.readOnlyNow });
+        toaster.show({ text: playlistWords().connection.readOnlyNow });
       }
       await this.reload();
     }
@@ -772,7 +773,7 @@ export class PlaylistState {
     const marks = new Map(this.#marks);
     const fresh: string[] = [];
     for (const { entry_id, added_by } of change.added) {
-      const name = nameOf(added_by) ?? i18n.m.playlists.edit.somebody;
+      const name = nameOf(added_by) ?? playlistWords().edit.somebody;
       marks.set(entry_id, {
         name,
         color: added_by === null ? 'var(--neon-cyan)' : presenceColour(added_by),
@@ -804,7 +805,7 @@ export class PlaylistState {
     this.#summaryTimer ??= setTimeout(
       () => {
         this.#summaryTimer = undefined;
-        announce(this.#summary.say(i18n.m.playlists.edit, nameOf));
+        announce(this.#summary.say(playlistWords().edit, nameOf));
       },
       how === 'all' ? 0 : SUMMARY_MS,
     );

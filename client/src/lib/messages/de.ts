@@ -1,5 +1,4 @@
 import { plural } from '../plural.ts';
-import { playlistsDe } from './playlists.de.ts';
 import type { en } from './en.ts';
 
 const n = (count: number, one: string, other: string) => plural('de', count, { one, other });
@@ -414,5 +413,4 @@ export const de = {
     escape: 'Schließen oder Auswahl aufheben',
     then: 'dann',
   },
-  playlists: playlistsDe,
 } satisfies typeof en;

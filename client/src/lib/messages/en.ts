@@ -1,5 +1,4 @@
 import { plural } from '../plural.ts';
-import { playlistsEn } from './playlists.en.ts';
 
 const n = (count: number, one: string, other: string) => plural('en', count, { one, other });
 
@@ -404,5 +403,4 @@ export const en = {
     escape: 'Close, or leave the selection',
     then: 'then',
   },
-  playlists: playlistsEn,
 };
