@@ -20,6 +20,19 @@ const announcerWithoutInlineStyle: Plugin = {
   },
 };
 
+/** The gateway speaks WebSocket alone (contract §4); the library brings its other ways along unless they are left out here. */
+const webSocketOnly: Plugin = {
+  name: 'websocket-only',
+  enforce: 'pre',
+  transform: {
+    filter: { id: /engine\.io-client\/build\/esm\/transports\/index\.js$/ },
+    handler: () => ({
+      code: "import { WS } from './websocket.js';\nexport const transports = { websocket: WS };",
+      map: null,
+    }),
+  },
+};
+
 const APP = /client\/src\/(lib|ui|features\/(shell|accounts|social|listens))\//;
 /** Fetched with the views that need it, however many those are. */
 const LATER = new RegExp(
@@ -27,8 +40,9 @@ const LATER = new RegExp(
     [
       'lib/messages/(.*de|account\\.en|admin\\.en|listening\\.en|playlists\\.en)\\.ts',
       'lib/(remote-list|listening-words|playlist-words|calendar|upload)',
-      'ui/(CopyField|ConfirmDialog|ConfirmTyped|FileDrop|InlineText)',
+      'ui/(CopyField|ConfirmDialog|ConfirmTyped|Dialog|Field|FileDrop|InlineText|Select|Switch)',
       'features/accounts/(settings/|profile|ReauthDialog)',
+      'features/social/(FollowButton|social\\.queries)',
       'features/shell/(ShortcutSheet|ShortcutList|Forbidden|notice)',
     ].join('|') +
     ')',
@@ -38,6 +52,7 @@ export default defineConfig({
   root: here('.'),
   plugins: [
     announcerWithoutInlineStyle,
+    webSocketOnly,
     // The absolute path keeps the output in client/build wherever the build is called from.
     sveltekit({ adapter: adapter({ pages: here('./build'), fallback: 'index.html', precompress: true }) }),
   ],
