@@ -115,6 +115,7 @@ export const de = {
       'Dies ist ein privater Hörraum: Er spielt die Musik auf diesem Server, zeigt, was deine Freunde hören, und ihr bearbeitet Playlists gemeinsam und live.',
     button: 'Anmelden',
     how: 'Du meldest dich auf der nächsten Seite an und kommst gleich zurück. Ein Konto richtet dir ein, wer diesen Server betreibt.',
+    invited: 'Danach siehst du die Playlist, zu der du eingeladen bist, und entscheidest, ob du mitmachst.',
     nextUp: 'Danach geht es dort weiter, wo du warst.',
   },
   notFound: {

@@ -114,6 +114,7 @@ export const en = {
       'This is a private listening room: it plays the music on this server, shows what your friends hear, and lets you edit playlists together, live.',
     button: 'Sign in',
     how: 'You sign in on the next page and come straight back. An account is made for you by whoever runs this server.',
+    invited: 'After that you see the playlist you were invited to, and choose whether to join.',
     nextUp: 'After that you go on to where you were.',
   },
   notFound: {
