@@ -114,7 +114,7 @@ export class PlaylistState {
   #reopenedAt = 0;
   #isRenewing = false;
   #isPaging = false;
-  #isDeleting = false;
+  #isLeaving = false;
   #isGone = false;
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -391,11 +391,24 @@ export class PlaylistState {
 
   async delete(): Promise<void> {
     // Our own deletion closes our own line; that is no news.
-    this.#isDeleting = true;
+    this.#isLeaving = true;
     try {
       await api.del(this.#path);
     } catch (error) {
-      this.#isDeleting = false;
+      this.#isLeaving = false;
+      throw error;
+    }
+    void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+  }
+
+  /** Takes me off the list; what I added stays. */
+  async leave(): Promise<void> {
+    // That the line closes then is no news.
+    this.#isLeaving = true;
+    try {
+      await api.post(`${this.#path}/leave`);
+    } catch (error) {
+      this.#isLeaving = false;
       throw error;
     }
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
@@ -707,7 +720,7 @@ export class PlaylistState {
     this.#clearLine();
     this.#dropUndoToast();
     this.#here = [];
-    if (this.#isGone || this.#isDeleting) return;
+    if (this.#isGone || this.#isLeaving) return;
     switch (code) {
       case CLOSE.signed_out:
         this.#phase = 'signed_out';
@@ -753,7 +766,7 @@ export class PlaylistState {
 
   /** Asks what I am to the list now; tells a lost sign-in or a lost list from a lost line. */
   async #renew(): Promise<void> {
-    if (this.#isRenewing || this.#isGone) return;
+    if (this.#isRenewing || this.#isLeaving || this.#isGone) return;
     this.#isRenewing = true;
     try {
       this.#playlist = await api.get<Playlist>(this.#path, undefined, { quiet_401: true });
