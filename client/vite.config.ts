@@ -39,7 +39,7 @@ const LATER = new RegExp(
   'client/src/(' +
     [
       'lib/messages/(.*de|account\\.en|admin\\.en|listening\\.en|playlists\\.en)\\.ts',
-      'lib/(remote-list|listening-words|playlist-words|calendar|upload)',
+      'lib/(remote-list|listening-words|playlist-words|picture|calendar|upload)',
       'ui/(CopyField|ConfirmDialog|ConfirmTyped|Dialog|Field|FileDrop|InlineText|Select|Switch)',
       'features/accounts/(settings/|profile|ReauthDialog)',
       'features/social/(FollowButton|social\\.queries)',

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { checkAvatar, typeOf, AVATAR_MAX_BYTES } from '../../../client/src/features/accounts/settings/avatar-file.ts';
 import { AvatarState } from '../../../client/src/features/accounts/settings/avatar.svelte.ts';
 import { session } from '../../../client/src/features/accounts/session.svelte.ts';
+import { checkPicture, typeOf, PICTURE_MAX_BYTES } from '../../../client/src/lib/picture.ts';
 import { toaster } from '../../../client/src/ui/toaster.svelte.ts';
 import { fakeServer, refusal } from '../support/fake-server.ts';
 import { signedIn } from '../support/signed-in.ts';
@@ -26,16 +26,16 @@ describe('what can be a picture', () => {
   });
 
   it('is sent with the type its bytes say, whatever its name says', async () => {
-    const checked = await checkAvatar(new File([PNG], 'me.jpg', { type: 'image/jpeg' }));
+    const checked = await checkPicture(new File([PNG], 'me.jpg', { type: 'image/jpeg' }));
     expect('picture' in checked && checked.picture.type).toBe('image/png');
   });
 
   it('has at most 2 MB, and something in it', async () => {
-    const filler = new Uint8Array(AVATAR_MAX_BYTES - PNG.length);
-    expect(await checkAvatar(new Blob([PNG, filler]))).toHaveProperty('picture');
-    expect(await checkAvatar(new Blob([PNG, filler, new Uint8Array(1)]))).toEqual({ refusal: 'tooLarge' });
-    expect(await checkAvatar(new Blob([]))).toEqual({ refusal: 'empty' });
-    expect(await checkAvatar(new Blob(['<svg/>'], { type: 'image/png' }))).toEqual({ refusal: 'wrongType' });
+    const filler = new Uint8Array(PICTURE_MAX_BYTES - PNG.length);
+    expect(await checkPicture(new Blob([PNG, filler]))).toHaveProperty('picture');
+    expect(await checkPicture(new Blob([PNG, filler, new Uint8Array(1)]))).toEqual({ refusal: 'tooLarge' });
+    expect(await checkPicture(new Blob([]))).toEqual({ refusal: 'empty' });
+    expect(await checkPicture(new Blob(['<svg/>'], { type: 'image/png' }))).toEqual({ refusal: 'wrongType' });
   });
 });
 

@@ -240,6 +240,90 @@ describe('edits of others', () => {
   });
 });
 
+describe('an act the server does for me', () => {
+  /** As the server sorts: it sets the keys in its own document, and its edit comes by the line. */
+  const reversed = (me: Someone, server: Someone) => () => {
+    exchange(me, server);
+    const ids = readList(server.sync.doc).map(({ entry_id }) => entry_id);
+    for (const id of ids) moveEntries(server.sync.doc, [id], readList(server.sync.doc)[0]?.entry_id ?? null);
+    exchange(me, server);
+    return Promise.resolve(ids.length);
+  };
+
+  it('is undone and redone in its turn between my own', async () => {
+    const { a, b } = two(['t1', 't2', 't3']);
+    expect(await a.sync.moveByServer(reversed(a, b))).not.toBeNull();
+    expect(a.tracks()).toEqual(['t3', 't2', 't1']);
+    a.sync.add(['t4'], null);
+    expect(a.sync.undo()).toBe('done');
+    expect(a.tracks()).toEqual(['t3', 't2', 't1']);
+    expect(a.sync.undo()).toBe('done');
+    expect(a.tracks()).toEqual(['t1', 't2', 't3']);
+    expect(a.seen.undo).toEqual([true, true]);
+    expect(a.sync.redo()).toBe('done');
+    expect(a.tracks()).toEqual(['t3', 't2', 't1']);
+    expect(a.sync.redo()).toBe('done');
+    expect(a.tracks()).toEqual(['t3', 't2', 't1', 't4']);
+    exchange(a, b);
+    expect(b.tracks()).toEqual(a.tracks());
+    for (const _ of [1, 2, 3]) expect(a.sync.undo()).toBe('done');
+    expect(a.tracks()).toEqual([]);
+    expect(a.sync.undo()).toBe('empty');
+  });
+
+  it('is no news to me, and leaves where it is what somebody moved since', async () => {
+    const { a, b } = two(['t1', 't2', 't3']);
+    await a.sync.moveByServer(reversed(a, b));
+    expect(a.seen.remote).toEqual([]);
+    b.sync.move([idOf(b, 't3')], null);
+    exchange(a, b);
+    expect(a.tracks()).toEqual(['t2', 't1', 't3']);
+    const placeOf = (id: string) => readList(a.sync.doc).find(({ track_id }) => track_id === id)?.order_key;
+    const put = placeOf('t3');
+    expect(a.sync.undo()).toBe('partly');
+    expect(a.tracks().filter((id) => id !== 't3')).toEqual(['t1', 't2']);
+    expect(placeOf('t3')).toBe(put);
+  });
+
+  it('can be taken back by itself after later edits, as an edit that can be undone', async () => {
+    const { a, b } = two(['t1', 't2', 't3']);
+    const goBack = await a.sync.moveByServer(reversed(a, b));
+    a.sync.add(['t4'], null);
+    // Where the later row stands between the others' old keys is chance.
+    const others = () => a.tracks().filter((id) => id !== 't4');
+    expect(goBack?.()).toBe('done');
+    expect(others()).toEqual(['t1', 't2', 't3']);
+    expect(a.sync.undo()).toBe('done');
+    expect(a.tracks()).toEqual(['t3', 't2', 't1', 't4']);
+  });
+
+  it('that changed nothing leaves nothing to undo, and a new edit ends what could be redone', async () => {
+    const { a, b } = two(['t1', 't2']);
+    expect(await a.sync.moveByServer(() => Promise.resolve(0))).toBeNull();
+    await a.sync.moveByServer(reversed(a, b));
+    a.sync.undo();
+    a.sync.add(['t3'], null);
+    expect(a.sync.redo()).toBe('empty');
+  });
+
+  it('of a thousand entries goes back in parts the server takes', async () => {
+    const { a, b } = two(Array.from({ length: 1_200 }, (_, i) => `t${i}`));
+    const before = a.tracks();
+    await a.sync.moveByServer(() => {
+      const ids = readList(b.sync.doc).map(({ entry_id }) => entry_id);
+      moveEntries(b.sync.doc, ids.slice(0, 700), null);
+      exchange(a, b);
+      return Promise.resolve(700);
+    });
+    expect(a.tracks()[0]).toBe('t700');
+    let updates = 0;
+    a.sync.doc.on('update', () => updates++);
+    expect(a.sync.undo()).toBe('done');
+    expect(a.tracks()).toEqual(before);
+    expect(updates).toBe(2);
+  });
+});
+
 describe('edits waiting', () => {
   it('are counted with their rows while the line is down, and let go when it is back', () => {
     const { a, ids } = two(['t1', 't2', 't3']);

@@ -13,12 +13,16 @@ import {
   readList,
   removeEntries,
 } from '#contract/playlist-doc.ts';
+import { ServerMoves } from './server-moves.ts';
 import type { EntryValue, ListEntry } from '#contract/playlist-doc.ts';
+import type { Move } from './server-moves.ts';
 
 /** About 75 kB an update: far below the 256 KiB the server takes. */
 const CHUNK = 500;
 /** Nobody works this long; acts are told apart by `stopCapturing`, not by time. */
 const ONE_ACT_MS = Number.MAX_SAFE_INTEGER;
+/** The server's edits come within milliseconds of its answer; past this the line is down, or carries them later. */
+const SERVER_EDIT_MS = 5_000;
 
 /** What somebody else changed in one transaction. */
 export interface RemoteChange {
@@ -98,7 +102,13 @@ export class PlaylistSync {
   readonly origin = { mine: true };
   /** Marks edits of mine from an earlier visit: neither news nor to be undone. */
   readonly #earlier = { mine: true };
+  /** Marks the reversal of what the server did for me: not Yjs' to undo. */
+  readonly #reversing = { mine: true };
   readonly #undo: Y.UndoManager;
+  readonly #moves: ServerMoves;
+  /** Acts of mine that the server is at: what comes of them is no news. */
+  #expected = 0;
+  #onchange = new Set<() => void>();
   readonly #listener: SyncListener;
   readonly #user_id: string;
   readonly #nowMs: () => number;
@@ -123,9 +133,9 @@ export class PlaylistSync {
       trackedOrigins: new Set([this.origin]),
       captureTimeout: ONE_ACT_MS,
     });
-    const tellUndo = () => this.#listener.onundo(this.#undo.canUndo(), this.#undo.canRedo());
-    this.#undo.on('stack-item-added', tellUndo);
-    this.#undo.on('stack-item-popped', tellUndo);
+    this.#moves = new ServerMoves(orderOf(this.doc), (edit) => this.doc.transact(edit, this.#reversing));
+    this.#undo.on('stack-item-added', () => this.#tellUndo());
+    this.#undo.on('stack-item-popped', () => this.#tellUndo());
     this.doc.on('afterTransaction', (transaction: Y.Transaction) => this.#changed(transaction));
     // Tabs of one browser would talk past the server and its permissions over the broadcast channel.
     this.provider = new WebsocketProvider(`${options.ws_base}/yjs`, options.playlist_id, this.doc, {
@@ -185,7 +195,8 @@ export class PlaylistSync {
     this.#act(() => removeEntries(this.doc, ids, this.origin));
     const act = this.#undo.undoStack.at(-1);
     const restore = () => {
-      if (act !== undefined && this.#undo.undoStack.at(-1) === act) {
+      const { undoStack } = this.#undo;
+      if (act !== undefined && undoStack.at(-1) === act && !this.#moves.isNext('undo', undoStack.length)) {
         this.undo();
         return;
       }
@@ -207,6 +218,27 @@ export class PlaylistSync {
   setMeta(field: 'name' | 'description', value: string): void {
     if (metaOf(this.doc).get(field) === value) return;
     this.#act(() => this.doc.transact(() => metaOf(this.doc).set(field, value), this.origin));
+  }
+
+  /**
+   * Has the server put the list in another order, as one act of mine that is undone like the others. `act` asks it and tells how
+   * many entries it moved.
+   * @returns the way back, whatever was done since; null when nothing was moved or its edit did not come in time.
+   */
+  async moveByServer(act: () => Promise<number>): Promise<(() => UndoOutcome) | null> {
+    const before = this.#moves.keys();
+    this.#expected++;
+    try {
+      const moved = await act();
+      // The answer and the edit come by two ways, in either order.
+      if (moved === 0 || !(await this.#until(() => this.#moves.changedSince(before) >= moved))) return null;
+      this.#undo.clear(false, true);
+      const move = this.#moves.file(before, this.#undo.undoStack.length);
+      this.#tellUndo();
+      return () => this.#takeBack(move);
+    } finally {
+      this.#expected--;
+    }
   }
 
   /** Reverses my last act, and no older one: an act others have overtaken is dropped and said to be so. */
@@ -249,6 +281,7 @@ export class PlaylistSync {
   /** Leaves: the others see me go at once. */
   destroy(): void {
     this.#closed = true;
+    for (const look of [...this.#onchange]) look();
     this.provider.awareness.setLocalState(null);
     this.provider.destroy();
     this.#undo.destroy();
@@ -258,6 +291,7 @@ export class PlaylistSync {
   /** Runs one act of mine: however many transactions it takes, it is undone as one. */
   #act(edit: () => void): void {
     this.#undo.stopCapturing();
+    this.#moves.dropUndone();
     edit();
   }
 
@@ -267,8 +301,40 @@ export class PlaylistSync {
     return this.#list.slice(at).find(({ entry_id }) => !moving.has(entry_id))?.entry_id ?? null;
   }
 
+  #tellUndo(): void {
+    this.#listener.onundo(this.#undo.canUndo() || this.#moves.canUndo, this.#undo.canRedo() || this.#moves.canRedo);
+  }
+
+  /** Waits for the document to be as wanted. @returns false when it is not in time. */
+  #until(isSo: () => boolean): Promise<boolean> {
+    if (isSo()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (isThere: boolean) => {
+        clearTimeout(timer);
+        this.#onchange.delete(look);
+        resolve(isThere);
+      };
+      const look = () => (this.#closed || isSo()) && end(!this.#closed);
+      const timer = setTimeout(() => end(false), SERVER_EDIT_MS);
+      this.#onchange.add(look);
+    });
+  }
+
+  #takeBack(move: Move): UndoOutcome {
+    if (this.#moves.isLast(move) && this.#moves.isNext('undo', this.#undo.undoStack.length)) return this.undo();
+    let outcome = { changed: 0, of: 0 };
+    this.#act(() => (outcome = this.#moves.takeBack(move, (edit) => this.doc.transact(edit, this.origin))));
+    return outcomeOf(outcome);
+  }
+
   #reverse(which: 'undo' | 'redo'): UndoOutcome {
-    const stack = which === 'undo' ? this.#undo.undoStack : this.#undo.redoStack;
+    const [stack, other] =
+      which === 'undo' ? [this.#undo.undoStack, this.#undo.redoStack] : [this.#undo.redoStack, this.#undo.undoStack];
+    if (this.#moves.isNext(which, stack.length)) {
+      const outcome = this.#moves.reverse(which, other.length);
+      this.#tellUndo();
+      return outcomeOf(outcome);
+    }
     const item = stack.at(-1);
     if (item === undefined) return 'empty';
     // Yjs goes on to older acts until one changes something; only the last one is meant.
@@ -278,7 +344,7 @@ export class PlaylistSync {
     stack.unshift(...older);
     const reverse = (which === 'undo' ? this.#undo.redoStack : this.#undo.undoStack).at(-1);
     if (this.#undone > 0) reverse?.meta.set(this, this.#undone);
-    this.#listener.onundo(this.#undo.canUndo(), this.#undo.canRedo());
+    this.#tellUndo();
     if (this.#undone === 0) return 'nothing';
     const whole = item.meta.get(this) as number | undefined;
     return whole !== undefined && this.#undone < whole ? 'partly' : 'done';
@@ -299,7 +365,7 @@ export class PlaylistSync {
     const size = touched.size + (meta?.size ?? 0);
     if (transaction.local) {
       if (transaction.origin === this.#undo) this.#undone += size;
-      else this.#note(size);
+      else if (transaction.origin !== this.#reversing) this.#note(size);
       if (!this.isLive) {
         this.#sentVector ??= Y.encodeStateVector(transaction.beforeState);
         this.#waiting++;
@@ -310,6 +376,7 @@ export class PlaylistSync {
       this.#tellRemote(before, entries, order, meta as Set<string> | undefined);
     }
     for (const id of entries) if (!entriesOf(this.doc).has(id)) this.#removed.add(id);
+    for (const look of [...this.#onchange]) look();
   }
 
   /** Remembers how much an act changed, so that a partial undo can be told. Runs before or after Yjs files the act. */
@@ -334,11 +401,14 @@ export class PlaylistSync {
       this.#removed.has(entry_id) ? [] : [{ entry_id, added_by: now.get(entry_id)?.added_by ?? null }],
     );
     const removed = [...entries].filter((id) => known.has(id) && !now.has(id)).length;
-    const moved = reallyMoved(
-      before.map(({ entry_id }) => entry_id),
-      this.#list.map(({ entry_id }) => entry_id),
-      new Set([...order].filter((id) => known.has(id) && now.has(id))),
-    );
+    const moved =
+      this.#expected > 0
+        ? []
+        : reallyMoved(
+            before.map(({ entry_id }) => entry_id),
+            this.#list.map(({ entry_id }) => entry_id),
+            new Set([...order].filter((id) => known.has(id) && now.has(id))),
+          );
     const name = meta?.has('name') === true ? (metaOf(this.doc).get('name') ?? null) : null;
     if (fresh.length + removed + moved.length > 0 || name !== null) {
       this.#listener.onremote({ added, restored, moved, removed, name });
@@ -397,6 +467,10 @@ export class PlaylistSync {
     }
     return people;
   }
+}
+
+function outcomeOf({ changed, of }: { changed: number; of: number }): UndoOutcome {
+  return changed === 0 ? 'nothing' : changed < of ? 'partly' : 'done';
 }
 
 /** Opens the document of a playlist. */

@@ -6,6 +6,7 @@ import { gateway } from '../../lib/gateway.svelte.ts';
 import { i18n } from '../../lib/i18n.svelte.ts';
 import { playlistWords } from '../../lib/playlist-words.ts';
 import { asProblem } from '../../lib/problem.ts';
+import { problemText } from '../../lib/problem-text.ts';
 import { queryClient } from '../../lib/query.ts';
 import { announce } from '../../ui/live-region.svelte.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
@@ -17,11 +18,19 @@ import { TrackCache } from './track-cache.ts';
 import { dropUnsent, keepUnsent, keptUnsent } from './unsent-edits.ts';
 import type { Track } from '#contract/library.ts';
 import type { ListEntry } from '#contract/playlist-doc.ts';
-import type { Collaborator, Playlist, PlaylistTrack } from '#contract/playlists.ts';
+import type { Reply } from '#contract/endpoint.ts';
+import type {
+  Collaborator,
+  Playlist,
+  PlaylistTrack,
+  SortBy,
+  restorePlaylist,
+  sortPlaylist,
+} from '#contract/playlists.ts';
 import type { ApiProblem } from '../../lib/problem.ts';
 import type { RowMark, RowPresence } from '../tracks/grid-row.ts';
 import type { Unsent } from './unsent-edits.ts';
-import type { PlaylistSync, Presence, RemoteChange, SyncListener } from './playlist-sync.ts';
+import type { PlaylistSync, Presence, RemoteChange, SyncListener, UndoOutcome } from './playlist-sync.ts';
 
 /** How long a row tells what happened to it (design brief §6). */
 const MARK_MS = 4_000;
@@ -83,6 +92,7 @@ export class PlaylistState {
   #isSynced = $state(false);
   #hasRows = $state(false);
   #people = $state.raw<ReadonlyMap<string, { id: string; display_name: string }>>(new Map());
+  #members = $state.raw<readonly Collaborator[]>([]);
   #here = $state.raw<readonly Presence[]>([]);
   #now = $state(Date.now());
   #line = $state<Line>('connecting');
@@ -204,6 +214,14 @@ export class PlaylistState {
   get canEdit(): boolean {
     return this.mayEdit && this.#isSynced && this.#phase === 'open';
   }
+  /** Acts the server carries out need the line; edits of the document do not. */
+  get canAskServer(): boolean {
+    return this.canEdit && (this.#line === 'live' || this.#line === 'back');
+  }
+  /** Owner and members, for those who may know them. */
+  get members(): readonly Collaborator[] {
+    return this.#members;
+  }
   get isSynced(): boolean {
     return this.#isSynced;
   }
@@ -224,6 +242,10 @@ export class PlaylistState {
   /** Edits of an earlier visit that may not be sent any more: they can be saved as a copy, or let go. */
   get keptEdits(): number {
     return this.#kept.reduce((sum, { edits }) => sum + edits, 0);
+  }
+  /** Whether there is something here that a copy of mine would keep: unsent edits, or a list the server replaced. */
+  get mayCopy(): boolean {
+    return !session.isGuest && this.#list.length > 0 && (this.#waiting > 0 || this.#phase === 'superseded');
   }
   /** This device keeps no data: edits that wait live in this page alone. */
   get isKeepingRefused(): boolean {
@@ -356,6 +378,53 @@ export class PlaylistState {
     this.remove(this.duplicates, playlistWords().edit.duplicatesRemoved);
   }
 
+  /** Puts the list in order, as one act; the server does it, who knows how titles and names are sorted. */
+  async sort(by: SortBy, descending: boolean): Promise<void> {
+    const sync = this.#sync;
+    if (!sync || !this.canEdit) return;
+    const words = playlistWords().sort;
+    let moved = 0;
+    try {
+      const goBack = await sync.moveByServer(async () => {
+        ({ moved } = await api.post<Reply<typeof sortPlaylist>>(`${this.#path}/sort`, { by, descending }));
+        return moved;
+      });
+      if (moved === 0) toaster.show({ text: words.already });
+      else {
+        this.#undoToast = toaster.show({
+          text: words.done,
+          ...(goBack
+            ? { action: i18n.m.common.undo, onaction: () => this.#sync === sync && this.#tellOutcome('undo', goBack) }
+            : {}),
+        });
+      }
+    } catch (error) {
+      toaster.error(`${words.failed}: ${problemText(asProblem(error))}`);
+    }
+  }
+
+  /** The owner's way back to a version; the message leads forward again. @returns whether the list was changed. */
+  async restore(checkpoint_id: string, say: (at: number) => string): Promise<boolean> {
+    const words = playlistWords().history;
+    try {
+      const path = `${this.#path}/restore`;
+      const { at, undo_checkpoint_id } = await api.post<Reply<typeof restorePlaylist>>(path, { checkpoint_id });
+      if (undo_checkpoint_id === null) {
+        toaster.show({ text: words.nothingToDo });
+        return false;
+      }
+      toaster.show({
+        text: say(at),
+        action: i18n.m.common.undo,
+        onaction: () => void this.restore(undo_checkpoint_id, () => words.broughtBack),
+      });
+      return true;
+    } catch (error) {
+      toaster.error(`${words.failed}: ${problemText(asProblem(error))}`);
+      return false;
+    }
+  }
+
   setMeta(field: 'name' | 'description', value: string): void {
     if (this.canEdit) this.#sync?.setMeta(field, value);
   }
@@ -384,8 +453,13 @@ export class PlaylistState {
   /** The owner's switch; only the server knows who that lets in, so it is not shown before it holds. */
   async setPublic(is_public: boolean): Promise<void> {
     const words = playlistWords().people;
-    this.#playlist = await api.put<Playlist>(this.#path, { is_public });
+    this.take(await api.put<Playlist>(this.#path, { is_public }));
     toaster.show({ text: is_public ? words.madePublic : words.madePrivate });
+  }
+
+  /** Takes what the server says of the list now, as after another cover. */
+  take(playlist: Playlist): void {
+    this.#playlist = playlist;
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
   }
 
@@ -412,6 +486,13 @@ export class PlaylistState {
       throw error;
     }
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+  }
+
+  /** Makes a playlist of mine of this one as the server has it. @returns its id. */
+  async copy(): Promise<string> {
+    const { id } = await api.post<Playlist>(`${this.#path}/copy`);
+    void queryClient.invalidateQueries({ queryKey: ['playlists'] });
+    return id;
   }
 
   /** Keeps what this tab has as a playlist of mine. @returns its id. */
@@ -494,15 +575,17 @@ export class PlaylistState {
     const sync = this.#sync;
     if (!sync || !this.canEdit) return;
     this.#dropUndoToast();
+    this.#tellOutcome(which, () => sync[which]());
+  }
+  #tellOutcome(which: 'undo' | 'redo', reverse: () => UndoOutcome): void {
     const words = playlistWords().edit;
     this.#try(() => {
-      const outcome = which === 'undo' ? sync.undo() : sync.redo();
       const text = {
         done: which === 'undo' ? words.undone : words.redone,
         partly: words.undonePartly,
         nothing: words.undoneNothing,
         empty: which === 'undo' ? words.nothingToUndo : words.nothingToRedo,
-      }[outcome];
+      }[reverse()];
       toaster.show({ text });
     });
   }
@@ -551,6 +634,7 @@ export class PlaylistState {
       const { items } = await api.get<{ items: Collaborator[] }>(`${this.#path}/collaborators`, undefined, {
         quiet_401: true,
       });
+      this.#members = items;
       this.#know(items);
     } catch (error) {
       // Readers of a public list may not see its members; names then come with the rows.

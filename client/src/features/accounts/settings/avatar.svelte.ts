@@ -1,12 +1,12 @@
 import { api } from '../../../lib/api.ts';
 import { i18n } from '../../../lib/i18n.svelte.ts';
+import { checkPicture, copyOfPicture } from '../../../lib/picture.ts';
 import { asProblem } from '../../../lib/problem.ts';
 import { problemText } from '../../../lib/problem-text.ts';
 import { queryClient } from '../../../lib/query.ts';
 import { toaster } from '../../../ui/toaster.svelte.ts';
 import { session } from '../session.svelte.ts';
 import { accountWords } from './account-words.ts';
-import { checkAvatar } from './avatar-file.ts';
 import type { Profile } from '#contract/accounts.ts';
 
 /** My picture: one chosen and looked at, then sent; or taken away, with a way back. */
@@ -31,7 +31,7 @@ export class AvatarState {
   async choose(file: File): Promise<void> {
     this.discard();
     const words = accountWords().avatar;
-    const checked = await checkAvatar(file);
+    const checked = await checkPicture(file);
     if ('picture' in checked) {
       this.#chosen = { picture: checked.picture, url: URL.createObjectURL(checked.picture) };
       return;
@@ -73,7 +73,7 @@ export class AvatarState {
     this.#busy = true;
     this.discard();
     try {
-      const copy = await copyOf(url);
+      const copy = await copyOfPicture(url);
       await api.del('/user/avatar');
       this.#shows(null);
       toaster.show({
@@ -105,18 +105,5 @@ export class AvatarState {
     // Lists that name me may show the old one.
     void queryClient.invalidateQueries({ queryKey: ['people'] });
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
-  }
-}
-
-/** The picture as it is served now, to be able to send it again; null when it cannot be had. */
-async function copyOf(url: string): Promise<Blob | null> {
-  try {
-    const response = await fetch(url, { credentials: 'same-origin' });
-    if (!response.ok) return null;
-    const checked = await checkAvatar(await response.blob());
-    return 'picture' in checked ? checked.picture : null;
-  } catch (error) {
-    console.debug('no copy of the picture', error);
-    return null;
   }
 }
