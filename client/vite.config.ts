@@ -40,7 +40,7 @@ const LATER = new RegExp(
     [
       'lib/messages/(.*de|account\\.en|admin\\.en|listening\\.en|playlists\\.en)\\.ts',
       'lib/(remote-list|listening-words|playlist-words|picture|calendar|upload)',
-      'ui/(CopyField|ConfirmDialog|ConfirmTyped|Dialog|Field|FileDrop|InlineText|Select|Switch)',
+      'ui/(CopyField|ConfirmDialog|ConfirmTyped|Dialog|Field|FileDrop|InlineText|ProgressBar|Select|Switch)',
       'features/accounts/(settings/|profile|ReauthDialog)',
       'features/social/(FollowButton|social\\.queries)',
       'features/shell/(ShortcutSheet|ShortcutList|Forbidden|notice)',

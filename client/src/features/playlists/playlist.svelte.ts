@@ -14,6 +14,7 @@ import { session } from '../accounts/session.svelte.ts';
 import { positionBefore, stepBefore } from '../tracks/grid-math.ts';
 import { EditSummary } from './edit-summary.ts';
 import { duplicatesOf, rowsOf } from './playlist-rows.ts';
+import { saveAsOwn } from './save-as-own.ts';
 import { TrackCache } from './track-cache.ts';
 import { dropUnsent, keepUnsent, keptUnsent } from './unsent-edits.ts';
 import type { Track } from '#contract/library.ts';
@@ -497,18 +498,16 @@ export class PlaylistState {
 
   /** Keeps what this tab has as a playlist of mine. @returns its id. */
   async saveCopy(): Promise<string> {
-    const copy = await api.post<Playlist>('/playlists', {
-      name: playlistWords().connection.copyName(this.name).slice(0, 200),
-      description: this.description,
-    });
-    const list = this.#kept.length > 0 ? this.#sync?.listWith(this.#kept.map(({ update }) => update)) : this.#list;
-    const track_ids = (list ?? this.#list).flatMap(({ track_id }) => (track_id === null ? [] : [track_id]));
-    for (let i = 0; i < track_ids.length; i += 500) {
-      await api.post(`/playlists/${copy.id}/tracks`, { track_ids: track_ids.slice(i, i + 500) });
-    }
+    const kept = this.#kept.length > 0 ? this.#sync?.listWith(this.#kept.map(({ update }) => update)) : this.#list;
+    const id = await saveAsOwn(
+      playlistWords().connection.copyName(this.name).slice(0, 200),
+      this.description,
+      kept ?? this.#list,
+      (track_id) => this.#tracks.get(track_id),
+    );
     this.discardKept();
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
-    return copy.id;
+    return id;
   }
   /** Lets go of the edits this device has kept. */
   discardKept(): void {
