@@ -1,5 +1,6 @@
 import { api } from '../../lib/api.ts';
 import { asProblem, type ApiProblem } from '../../lib/problem.ts';
+import type { User } from '#contract/accounts.ts';
 import type { HistoryItem } from '#contract/playlists.ts';
 
 interface Page {
@@ -13,6 +14,7 @@ export class HistoryState {
   #user_id: string | null = null;
   #items = $state.raw<readonly HistoryItem[] | null>(null);
   #cursor = $state<string | null>(null);
+  #people = $state.raw<readonly User[]>([]);
   #problem = $state.raw<ApiProblem | null>(null);
   #isFetchingMore = $state(false);
   /** Counts the loads, so that a late answer to an earlier question is passed over. */
@@ -25,6 +27,10 @@ export class HistoryState {
   /** Null while the first page is on its way. */
   get items(): readonly HistoryItem[] | null {
     return this.#items;
+  }
+  /** Everybody met in it so far, also those who have left. */
+  get people(): readonly User[] {
+    return this.#people;
   }
   get problem(): ApiProblem | null {
     return this.#problem;
@@ -50,7 +56,7 @@ export class HistoryState {
     try {
       const page = await this.#page(null);
       if (load !== this.#load) return;
-      this.#items = page.items;
+      this.#take(page.items);
       this.#cursor = page.next_cursor;
     } catch (error) {
       if (load === this.#load) this.#problem = asProblem(error);
@@ -66,13 +72,20 @@ export class HistoryState {
     try {
       const page = await this.#page(this.#cursor);
       if (load !== this.#load) return;
-      this.#items = [...(this.#items ?? []), ...page.items];
+      this.#take([...(this.#items ?? []), ...page.items]);
       this.#cursor = page.next_cursor;
     } catch (error) {
       if (load === this.#load) this.#problem = asProblem(error);
     } finally {
       this.#isFetchingMore = false;
     }
+  }
+
+  #take(items: readonly HistoryItem[]): void {
+    this.#items = items;
+    const fresh = items.flatMap(({ user }) => user ?? []);
+    const isNew = (user: User, i: number, all: readonly User[]) => all.findIndex(({ id }) => id === user.id) === i;
+    this.#people = [...this.#people, ...fresh].filter(isNew);
   }
 
   #page(cursor: string | null): Promise<Page> {
