@@ -19,6 +19,7 @@ describe('playlists as files in the browser', () => {
     mkdirSync(folders.musicDir, { recursive: true });
     makeLibrary(folders.musicDir, {
       'One.flac': { title: 'One', artist: 'The Firsts', album: 'Numbers', seconds: 40 },
+      'Three.flac': { title: 'Three Lanterns', artist: 'The Firsts', album: 'Numbers', seconds: 40 },
       'Two.flac': { title: 'Two', artist: 'The Firsts', album: 'Numbers', seconds: 40 },
     });
     server = await spawnServer(folders);
@@ -50,12 +51,21 @@ describe('playlists as files in the browser', () => {
 
     await choose(
       'Road trip.m3u8',
-      '#EXTM3U\n#EXTINF:40,The Firsts - One\nx.mp3\n#EXTINF:200,Nobody - Nothing\ny.mp3\n#EXTINF:40,Firsts - Two\nz.mp3\n',
+      '#EXTM3U\n#EXTINF:40,The Firsts - One\nx.mp3\n#EXTINF:200,Nobody - Nothing\ny.mp3\n#EXTINF:40,Firsts - Two\nz.mp3\n#EXTINF:-1,The Firsts - Three Lantern\nt.mp3\n',
     );
     await dialog.getByText('One playlist was made. Only you see it.').waitFor();
-    await dialog.getByText('3 entries, 2 found in the library').waitFor();
+    await dialog.getByText('4 entries, 2 found in the library').waitFor();
+    await dialog.getByText('2 were found').click();
+    await dialog.getByText('the same title and artist, ').first().waitFor();
     await dialog.getByText('1 is not in the library').click();
     await dialog.getByText('Nothing – Nobody').waitFor();
+    // What is a question is answered here.
+    await dialog.getByText('1 may be in the library').click();
+    await dialog.getByText('a similar title').waitFor();
+    await dialog
+      .getByRole('button', { name: 'Take Three Lanterns – The Firsts – Numbers for Three Lantern – The Firsts' })
+      .click();
+    await dialog.getByText('Taken: Three Lanterns – The Firsts – Numbers').waitFor();
     const { violations } = await new AxeBuilder({ page }).include('dialog').analyze();
     expect(violations.map((one) => one.id)).toEqual([]);
 
@@ -75,7 +85,7 @@ describe('playlists as files in the browser', () => {
         .trimEnd()
         .split('\n')
         .filter((line) => !line.startsWith('#')),
-    ).toEqual(['One.flac', 'Nobody - Nothing', 'Two.flac']);
+    ).toEqual(['One.flac', 'Nobody - Nothing', 'Two.flac', 'Three.flac']);
     // The refused file is told by the browser too.
     expect(ana.complaints.filter((one) => !one.includes('status of 422'))).toEqual([]);
   });

@@ -4,6 +4,7 @@ import { asProblem } from '../../lib/problem.ts';
 import { problemText } from '../../lib/problem-text.ts';
 import { queryClient } from '../../lib/query.ts';
 import { upload } from '../../lib/upload.ts';
+import { noteOwnChange, whileMaking } from './own-changes.ts';
 import type { ImportedPlaylist, PlaylistImport } from '#contract/playlists.ts';
 
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -55,10 +56,14 @@ export class PlaylistImportState {
     this.#stop = stop;
     this.#share = 0;
     try {
-      const { items } = await upload<PlaylistImport>('/playlists/import', file, {
-        signal: stop.signal,
-        onprogress: (share) => (this.#share = share),
-      });
+      const { items } = await whileMaking(
+        () =>
+          upload<PlaylistImport>('/playlists/import', file, {
+            signal: stop.signal,
+            onprogress: (share) => (this.#share = share),
+          }),
+        (answer) => answer.items.map(({ playlist }) => playlist.id),
+      );
       this.#items = items;
       await queryClient.invalidateQueries({ queryKey: ['playlists'] });
     } catch (error) {
@@ -79,6 +84,7 @@ export class PlaylistImportState {
     if (this.#choosing !== null || this.#chosen.has(entry.entry_id)) return;
     const path = `/playlists/${encodeURIComponent(playlist.id)}/tracks`;
     this.#choosing = entry.entry_id;
+    noteOwnChange(playlist.id);
     this.#error = undefined;
     try {
       // In this order, so that whatever fails loses nothing.

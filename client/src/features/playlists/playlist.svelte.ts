@@ -14,6 +14,7 @@ import { session } from '../accounts/session.svelte.ts';
 import { positionBefore, stepBefore } from '../tracks/grid-math.ts';
 import { EditSummary } from './edit-summary.ts';
 import { duplicatesOf, rowsOf } from './playlist-rows.ts';
+import { whileMaking } from './own-changes.ts';
 import { saveAsOwn } from './save-as-own.ts';
 import { TrackCache } from './track-cache.ts';
 import { dropUnsent, keepUnsent, keptUnsent } from './unsent-edits.ts';
@@ -491,7 +492,10 @@ export class PlaylistState {
 
   /** Makes a playlist of mine of this one as the server has it. @returns its id. */
   async copy(): Promise<string> {
-    const { id } = await api.post<Playlist>(`${this.#path}/copy`);
+    const { id } = await whileMaking(
+      () => api.post<Playlist>(`${this.#path}/copy`),
+      (copy) => [copy.id],
+    );
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
     return id;
   }
@@ -499,11 +503,10 @@ export class PlaylistState {
   /** Keeps what this tab has as a playlist of mine. @returns its id. */
   async saveCopy(): Promise<string> {
     const kept = this.#kept.length > 0 ? this.#sync?.listWith(this.#kept.map(({ update }) => update)) : this.#list;
-    const id = await saveAsOwn(
-      playlistWords().connection.copyName(this.name).slice(0, 200),
-      this.description,
-      kept ?? this.#list,
-      (track_id) => this.#tracks.get(track_id),
+    const name = playlistWords().connection.copyName(this.name).slice(0, 200);
+    const id = await whileMaking(
+      () => saveAsOwn(name, this.description, kept ?? this.#list, (track_id) => this.#tracks.get(track_id)),
+      (copy) => [copy],
     );
     this.discardKept();
     void queryClient.invalidateQueries({ queryKey: ['playlists'] });
