@@ -1,7 +1,6 @@
 /* eslint-disable svelte/prefer-svelte-reactivity -- sets and maps are replaced whole ($state.raw), never changed in place */
 import { CLOSE } from '#contract/close-codes.ts';
 import { api } from '../../lib/api.ts';
-import { presenceColour } from '../../lib/format.ts';
 import { gateway } from '../../lib/gateway.svelte.ts';
 import { i18n } from '../../lib/i18n.svelte.ts';
 import { playlistWords } from '../../lib/playlist-words.ts';
@@ -12,40 +11,22 @@ import { announce } from '../../ui/live-region.svelte.ts';
 import { toaster } from '../../ui/toaster.svelte.ts';
 import { session } from '../accounts/session.svelte.ts';
 import { positionBefore, stepBefore } from '../tracks/grid-math.ts';
-import { EditSummary } from './edit-summary.ts';
+import { KeptEdits } from './kept-edits.svelte.ts';
+import { LineState } from './line.svelte.ts';
+import { othersByRow, peopleHere } from './people-here.ts';
+import { RemoteMarks } from './remote-marks.svelte.ts';
 import { duplicatesOf, rowsOf } from './playlist-rows.ts';
 import { whileMaking } from './own-changes.ts';
 import { saveAsOwn } from './save-as-own.ts';
-import { TrackCache } from './track-cache.ts';
-import { dropUnsent, keepUnsent, keptUnsent } from './unsent-edits.ts';
+import { RowSource } from './row-source.svelte.ts';
 import type { Track } from '#contract/library.ts';
 import type { ListEntry } from '#contract/playlist-doc.ts';
 import type { Reply } from '#contract/endpoint.ts';
-import type {
-  Collaborator,
-  Playlist,
-  PlaylistTrack,
-  SortBy,
-  restorePlaylist,
-  sortPlaylist,
-} from '#contract/playlists.ts';
+import type { Collaborator, Playlist, SortBy, restorePlaylist, sortPlaylist } from '#contract/playlists.ts';
 import type { ApiProblem } from '../../lib/problem.ts';
-import type { RowMark, RowPresence } from '../tracks/grid-row.ts';
-import type { Unsent } from './unsent-edits.ts';
-import type { PlaylistSync, Presence, RemoteChange, SyncListener, UndoOutcome } from './playlist-sync.ts';
+import type { PlaylistSync, Presence, SyncListener, UndoOutcome } from './playlist-sync.ts';
 
-/** How long a row tells what happened to it (design brief §6). */
-const MARK_MS = 4_000;
 const EDITING_MS = 120;
-const SUMMARY_MS = 5_000;
-const IDLE_MS = 60_000;
-/** A short break is not worth a word. */
-const QUIET_MS = 2_000;
-const OFFLINE_MS = 20_000;
-const BACK_MS = 3_000;
-const PAGE = 200;
-/** From this many unknown tracks on, reading the list's pages is cheaper than asking for each. */
-const MANY = 40;
 /** After this many failed attempts it is asked by REST whether the sign-in or the playlist is gone. */
 const ASK_AFTER = 3;
 /** A line ended twice within this for want of rights is not taken up a third time. */
@@ -68,17 +49,6 @@ export type Phase =
   | 'refused'
   | 'too_large';
 
-export type Line = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'back';
-
-export interface PersonHere {
-  id: string;
-  name: string;
-  isMe: boolean;
-  isIdle: boolean;
-  /** The entry they are at. */
-  editing: string | null;
-}
-
 /** One playlist as it is open in this tab: its rows, who is here, how the line is, and my edits. */
 export class PlaylistState {
   readonly id: string;
@@ -92,100 +62,54 @@ export class PlaylistState {
   #list = $state.raw<readonly ListEntry[]>([]);
   /** True once the document itself, not only its rows by REST, is here. */
   #isSynced = $state(false);
-  #hasRows = $state(false);
   #people = $state.raw<ReadonlyMap<string, { id: string; display_name: string }>>(new Map());
   #members = $state.raw<readonly Collaborator[]>([]);
   #here = $state.raw<readonly Presence[]>([]);
   #now = $state(Date.now());
-  #line = $state<Line>('connecting');
-  #sent = $state(0);
+  readonly #line = new LineState();
   #waiting = $state(0);
   #unsent = $state.raw<ReadonlySet<string>>(new Set());
-  #marks = $state.raw<ReadonlyMap<string, RowMark>>(new Map());
-  #changes = $state.raw<ReadonlySet<string>>(new Set());
+  readonly #remote = new RemoteMarks((id) => this.#personOf(id)?.display_name);
   #canUndo = $state(false);
   #canRedo = $state(false);
-  /** Counts answers of track look-ups, so that rows are made anew. */
-  #tracksSeen = $state(0);
   #liveFailed = $state(false);
-  /** Edits of an earlier visit that may not be sent any more. */
-  #kept = $state.raw<readonly Unsent[]>([]);
-  #isKeepingRefused = $state(false);
-  readonly #tab = crypto.randomUUID();
+  readonly #kept: KeptEdits;
   #sync: PlaylistSync | null = null;
-  #tracks: TrackCache;
-  #summary = new EditSummary();
-  #summaryTimer: ReturnType<typeof setTimeout> | undefined;
-  #lineTimers: ReturnType<typeof setTimeout>[] = [];
-  #markTimers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #source: RowSource;
   #stops: (() => void)[] = [];
   /** The message that offers to undo a removal; it goes with what it could undo. */
   #undoToast: number | null = null;
   #editingTimer: ReturnType<typeof setTimeout> | undefined;
-  #isDown = false;
   #reopenedAt = 0;
   #isRenewing = false;
-  #isPaging = false;
   #isLeaving = false;
   #isGone = false;
-  #lookTimer: ReturnType<typeof setTimeout> | undefined;
 
-  readonly rows = $derived.by(() => {
-    void this.#tracksSeen;
-    return rowsOf(
+  readonly rows = $derived(
+    rowsOf(
       this.#list,
-      (id) => this.#tracks.get(id),
+      (id) => this.#source.track(id),
       (id) => this.#personOf(id),
       this.#unsent,
-    );
-  });
+    ),
+  );
   readonly duplicates = $derived(duplicatesOf(this.#list));
   /** Everybody here, me last, one entry a person however many tabs they have open. */
-  readonly here: PersonHere[] = $derived.by(() => {
-    const people = new Map<string, PersonHere>();
-    for (const { user, isMe, active_at_ms, editing } of this.#here) {
-      const id = isMe ? session.me?.id : user?.id;
-      if (id === undefined) continue;
-      const isIdle = this.#now - active_at_ms > IDLE_MS;
-      const known = people.get(id);
-      if (known) {
-        known.isIdle &&= isIdle;
-        known.editing ??= editing;
-        continue;
-      }
-      const name = isMe ? (session.me?.display_name ?? '') : (user?.name ?? '');
-      people.set(id, { id, name, isMe: id === session.me?.id, isIdle, editing });
-    }
-    for (const person of people.values()) if (person.isMe) person.isIdle = false;
-    return [...people.values()].sort((a, b) => Number(a.isMe) - Number(b.isMe) || a.name.localeCompare(b.name));
-  });
+  readonly here = $derived(peopleHere(this.#here, session.me, this.#now));
   /** Which rows others are at. */
-  readonly presence: ReadonlyMap<string, readonly RowPresence[]> = $derived.by(() => {
-    const rows = new Map<string, RowPresence[]>();
-    for (const { user, editing, isMe } of this.#here) {
-      if (isMe || user === null || editing === null || user.id === session.me?.id) continue;
-      const there = rows.get(editing) ?? [];
-      if (there.some(({ id }) => id === user.id)) continue;
-      rows.set(editing, [...there, { id: user.id, name: user.name, color: presenceColour(user.id) }]);
-    }
-    return rows;
-  });
+  readonly presence = $derived(othersByRow(this.#here, session.me));
 
   constructor(id: string) {
     this.id = id;
-    this.#tracks = new TrackCache(
-      async (track_id) => {
-        try {
-          return await api.get<Track>(`/library/tracks/${encodeURIComponent(track_id)}`, undefined, {
-            quiet_401: true,
-          });
-        } catch (error) {
-          if (asProblem(error).status === 404) return null;
-          throw error;
-        }
+    this.#kept = new KeptEdits(id);
+    this.#source = new RowSource(this.#path, {
+      list: () => this.#list,
+      isLive: () => this.#sync?.isLive === true,
+      onrows: (list) => {
+        if (!this.#isSynced) this.#list = list;
       },
-      () => this.#lookedUp(),
-    );
+      onpeople: (people) => this.#know(people),
+    });
   }
 
   get phase(): Phase {
@@ -218,7 +142,7 @@ export class PlaylistState {
   }
   /** Acts the server carries out need the line; edits of the document do not. */
   get canAskServer(): boolean {
-    return this.canEdit && (this.#line === 'live' || this.#line === 'back');
+    return this.canEdit && (this.#line.now === 'live' || this.#line.now === 'back');
   }
   /** Owner and members, for those who may know them. */
   get members(): readonly Collaborator[] {
@@ -229,13 +153,13 @@ export class PlaylistState {
   }
   /** Nothing to show yet: neither the rows by REST nor the document. */
   get isFilling(): boolean {
-    return !this.#hasRows && !this.#isSynced;
+    return !this.#source.hasRows && !this.#isSynced;
   }
   get list(): readonly ListEntry[] {
     return this.#list;
   }
-  get line(): Line {
-    return this.#line;
+  get line(): LineState['now'] {
+    return this.#line.now;
   }
   /** Edits made since the line broke. */
   get waiting(): number {
@@ -243,25 +167,26 @@ export class PlaylistState {
   }
   /** Edits of an earlier visit that may not be sent any more: they can be saved as a copy, or let go. */
   get keptEdits(): number {
-    return this.#kept.reduce((sum, { edits }) => sum + edits, 0);
+    return this.#kept.aside.reduce((sum, { edits }) => sum + edits, 0);
   }
-  /** Whether there is something here that a copy of mine would keep: unsent edits, or a list the server replaced. */
+  /** Whether there is something here that a copy of mine would keep: unsent or refused edits, or a list the server replaced. */
   get mayCopy(): boolean {
-    return !session.isGuest && this.#list.length > 0 && (this.#waiting > 0 || this.#phase === 'superseded');
+    const isOtherThanTheirs = ['superseded', 'refused', 'too_large'].includes(this.#phase);
+    return !session.isGuest && this.#list.length > 0 && (this.#waiting > 0 || isOtherThanTheirs);
   }
   /** This device keeps no data: edits that wait live in this page alone. */
   get isKeepingRefused(): boolean {
-    return this.#isKeepingRefused;
+    return this.#kept.isRefused;
   }
   /** Edits sent when the line came back. */
   get sent(): number {
-    return this.#sent;
+    return this.#line.sent;
   }
-  get marks(): ReadonlyMap<string, RowMark> {
-    return this.#marks;
+  get marks(): RemoteMarks['marks'] {
+    return this.#remote.marks;
   }
   get changes(): ReadonlySet<string> {
-    return this.#changes;
+    return this.#remote.changes;
   }
   get canUndo(): boolean {
     return this.canEdit && this.#canUndo;
@@ -293,7 +218,7 @@ export class PlaylistState {
     }
     this.#know([this.#playlist.owner, ...(session.me ? [session.me] : [])]);
     if (this.#stops.length === 0) this.#watch();
-    await Promise.all([this.#readPages(), this.#readPeople(), this.#openSync()]);
+    await Promise.all([this.#source.readPages(), this.#readPeople(), this.#openSync()]);
   }
 
   /** Leaves the playlist. */
@@ -302,10 +227,10 @@ export class PlaylistState {
     this.#dropUndoToast();
     for (const stop of this.#stops) stop();
     this.#stops = [];
-    clearTimeout(this.#summaryTimer);
-    clearTimeout(this.#lookTimer);
+    this.#remote.close();
+    this.#line.stop();
+    this.#source.close();
     clearTimeout(this.#editingTimer);
-    for (const timer of [...this.#lineTimers, ...this.#markTimers]) clearTimeout(timer);
     this.#sync?.destroy();
     this.#sync = null;
     // What was edited here is older in every list that was read before.
@@ -315,7 +240,7 @@ export class PlaylistState {
   /** Throws the local document away and takes the server's; what was not sent is lost unless it was saved as a copy. */
   async reload(): Promise<void> {
     this.#dropUndoToast();
-    this.#withStorage((storage, me) => dropUnsent(storage, me, this.id, this.#tab));
+    this.#kept.keep(null);
     this.#sync?.destroy();
     this.#sync = null;
     this.#isSynced = false;
@@ -447,9 +372,7 @@ export class PlaylistState {
   }
 
   seen(ids: readonly string[]): void {
-    const rest = new Set(this.#changes);
-    for (const id of ids) rest.delete(id);
-    if (rest.size !== this.#changes.size) this.#changes = rest;
+    this.#remote.seen(ids);
   }
 
   /** The owner's switch; only the server knows who that lets in, so it is not shown before it holds. */
@@ -502,10 +425,11 @@ export class PlaylistState {
 
   /** Keeps what this tab has as a playlist of mine. @returns its id. */
   async saveCopy(): Promise<string> {
-    const kept = this.#kept.length > 0 ? this.#sync?.listWith(this.#kept.map(({ update }) => update)) : this.#list;
+    const { aside } = this.#kept;
+    const kept = aside.length > 0 ? this.#sync?.listWith(aside.map(({ update }) => update)) : this.#list;
     const name = playlistWords().connection.copyName(this.name).slice(0, 200);
     const id = await whileMaking(
-      () => saveAsOwn(name, this.description, kept ?? this.#list, (track_id) => this.#tracks.get(track_id)),
+      () => saveAsOwn(name, this.description, kept ?? this.#list, (track_id) => this.#source.track(track_id)),
       (copy) => [copy],
     );
     this.discardKept();
@@ -514,8 +438,7 @@ export class PlaylistState {
   }
   /** Lets go of the edits this device has kept. */
   discardKept(): void {
-    this.#kept = [];
-    this.#withStorage((storage, me) => dropUnsent(storage, me, this.id));
+    this.#kept.discard();
   }
 
   /** Playable tracks in order, and where in them a row stands. */
@@ -592,45 +515,6 @@ export class PlaylistState {
     });
   }
 
-  /** Rows by REST: shown until the document is here, and the quick way to many tracks' details. */
-  async #readPages(): Promise<void> {
-    if (this.#isPaging) return;
-    this.#isPaging = true;
-    const list: ListEntry[] = [];
-    try {
-      let cursor: string | null = null;
-      do {
-        const page: { items: PlaylistTrack[]; next_cursor: string | null } = await api.get(`${this.#path}/tracks`, {
-          limit: PAGE,
-          cursor,
-        });
-        if (this.#isGone) return;
-        for (const item of page.items) {
-          if (item.track) this.#tracks.put(item.track);
-          list.push({
-            entry_id: item.entry_id,
-            order_key: null,
-            track_id: item.track_id,
-            added_by: item.added_by?.id ?? null,
-            added_at: item.added_at,
-            ...(item.text ? { text: textOf(item.text) } : {}),
-          });
-        }
-        this.#know(page.items.flatMap(({ added_by }) => (added_by ? [added_by] : [])));
-        if (!this.#isSynced) this.#list = [...list];
-        this.#hasRows = true;
-        this.#tracksSeen++;
-        cursor = page.next_cursor;
-      } while (cursor !== null);
-    } catch (error) {
-      // The document brings the rows too, and single look-ups the details.
-      console.warn('playlist rows', asProblem(error).code);
-    } finally {
-      this.#isPaging = false;
-    }
-    this.#lookUp();
-  }
-
   async #readPeople(): Promise<void> {
     try {
       const { items } = await api.get<{ items: Collaborator[] }>(`${this.#path}/collaborators`, undefined, {
@@ -644,45 +528,10 @@ export class PlaylistState {
     }
   }
 
-  /** Finds the details of tracks that arrived since. */
-  #lookUp(): void {
-    if (this.#isPaging || this.#isGone) return;
-    const unknown = new Set(
-      this.#list.flatMap(({ track_id }) =>
-        track_id !== null && this.#tracks.get(track_id) === undefined ? [track_id] : [],
-      ),
-    );
-    if (unknown.size === 0) return;
-    if (
-      unknown.size > MANY &&
-      this.#tracks.pending === 0 &&
-      this.#sync?.isLive === true &&
-      !this.#hasPagedFor(unknown)
-    ) {
-      void this.#readPages();
-      return;
-    }
-    this.#tracks.want(unknown);
-  }
-  /** The pages were already read for these: what they did not bring is asked for one by one. */
-  #pagedFor: ReadonlySet<string> = new Set();
-  #hasPagedFor(unknown: ReadonlySet<string>): boolean {
-    const was = this.#pagedFor;
-    this.#pagedFor = unknown;
-    return [...unknown].every((id) => was.has(id));
-  }
-  #lookedUp(): void {
-    // Many answers, one redraw.
-    this.#lookTimer ??= setTimeout(() => {
-      this.#lookTimer = undefined;
-      this.#tracksSeen++;
-    }, 60);
-  }
-
   async #openSync(): Promise<void> {
     if (this.#sync || this.#isGone) return;
     this.#liveFailed = false;
-    this.#line = 'connecting';
+    this.#line.begin();
     try {
       const { openPlaylist } = await import('./playlist-sync.ts');
       // The view may have been left, or opened anew, while the code was on its way.
@@ -704,7 +553,7 @@ export class PlaylistState {
       // Until the first exchange is complete the rows by REST know more.
       if (!this.#isSynced && this.#sync?.provider.synced !== true) return;
       this.#list = list;
-      this.#lookUp();
+      this.#source.lookUp();
     },
     onmeta: (meta) => (this.#meta = meta),
     online: (status, synced) => this.#lineIs(status === 'connected' && synced),
@@ -714,20 +563,20 @@ export class PlaylistState {
       if (attempts >= ASK_AFTER && attempts % ASK_AFTER === 0 && (code === null || code < 4400 || code > 4499))
         void this.#renew();
     },
-    onremote: (change) => this.#remote(change),
+    onremote: (change) => {
+      if (change.added.some(({ added_by }) => added_by !== null && !this.#personOf(added_by))) void this.#readPeople();
+      this.#remote.take(change);
+    },
     onpresence: (people) => {
       this.#here = people;
       this.#know(people.flatMap(({ user }) => (user ? [{ id: user.id, display_name: user.name }] : [])));
     },
     onwaiting: (edits, entries) => {
-      if (edits === 0) this.#sent = this.#waiting;
+      if (edits === 0) this.#line.tookAlong(this.#waiting);
       this.#waiting = edits;
       this.#unsent = entries;
       const update = edits === 0 ? null : (this.#sync?.unsent() ?? null);
-      this.#withStorage((storage, me) => {
-        if (update === null) dropUnsent(storage, me, this.id, this.#tab);
-        else this.#isKeepingRefused = !keepUnsent(storage, me, this.id, this.#tab, { edits, update });
-      });
+      this.#kept.keep(update === null ? null : { edits, update });
     },
     onundo: (canUndo, canRedo) => {
       this.#canUndo = canUndo;
@@ -736,74 +585,34 @@ export class PlaylistState {
   };
 
   #lineIs(isLive: boolean): void {
-    if (isLive) {
-      const wasNoticed = this.#line === 'reconnecting' || this.#line === 'offline';
-      this.#clearLine();
-      if (!this.#isSynced) {
-        this.#isSynced = true;
-        this.#takeUp();
-        this.#list = [...(this.#sync?.list ?? [])];
-        this.#lookUp();
-      } else void this.#renew();
-      this.#line = wasNoticed ? 'back' : 'live';
-      if (wasNoticed) {
-        this.#lineTimers.push(
-          setTimeout(() => {
-            this.#line = 'live';
-            this.#sent = 0;
-          }, BACK_MS),
-        );
-      } else this.#sent = 0;
+    if (!isLive) {
+      this.#line.down(this.#isSynced);
       return;
     }
-    // Every failed attempt comes by here; the clock runs from the first.
-    if (this.#isDown) return;
-    this.#clearLine();
-    this.#isDown = true;
-    this.#lineTimers.push(
-      setTimeout(() => (this.#line = this.#isSynced ? 'reconnecting' : 'connecting'), QUIET_MS),
-      setTimeout(() => (this.#line = 'offline'), OFFLINE_MS),
-    );
+    this.#line.up();
+    if (this.#isSynced) {
+      void this.#renew();
+      return;
+    }
+    this.#isSynced = true;
+    this.#takeUp();
+    this.#list = [...(this.#sync?.list ?? [])];
+    this.#source.lookUp();
   }
   /** Sends what an earlier visit could not, or keeps it aside when I may not edit any more. */
   #takeUp(): void {
-    this.#withStorage((storage, me) => {
-      const kept = keptUnsent(storage, me, this.id);
-      if (kept.length === 0) return;
-      if (!this.mayEdit) {
-        this.#kept = kept;
-        return;
-      }
+    const send = (kept: KeptEdits['aside']) =>
       this.#try(() => {
         for (const { update } of kept) this.#sync?.takeUp(update);
         const count = kept.reduce((sum, { edits }) => sum + edits, 0);
         toaster.show({ text: playlistWords().connection.earlierSent(count) });
       });
-      dropUnsent(storage, me, this.id);
-    });
-  }
-
-  /** Uses this device's storage, where there is one; reading the property itself throws where it is switched off. */
-  #withStorage(use: (storage: Storage, user_id: string) => void): void {
-    const me = session.me?.id;
-    if (me === undefined) return;
-    try {
-      use(localStorage, me);
-    } catch (error) {
-      console.warn('no storage', error);
-      this.#isKeepingRefused = true;
-    }
-  }
-
-  #clearLine(): void {
-    for (const timer of this.#lineTimers) clearTimeout(timer);
-    this.#lineTimers = [];
-    this.#isDown = false;
+    this.#kept.takeUp(this.mayEdit ? send : null);
   }
 
   /** The server ended the line for good: say why, and what can be done (contract §5). */
   async #closedBy(code: number): Promise<void> {
-    this.#clearLine();
+    this.#line.stop();
     this.#dropUndoToast();
     this.#here = [];
     if (this.#isGone || this.#isLeaving) return;
@@ -865,51 +674,6 @@ export class PlaylistState {
     }
   }
 
-  #remote(change: RemoteChange): void {
-    const nameOf = (id: string | null) => (id === null ? undefined : this.#personOf(id)?.display_name);
-    if (change.added.some(({ added_by }) => added_by !== null && nameOf(added_by) === undefined))
-      void this.#readPeople();
-    const marks = new Map(this.#marks);
-    const fresh: string[] = [];
-    for (const { entry_id, added_by } of change.added) {
-      const name = nameOf(added_by) ?? playlistWords().edit.somebody;
-      marks.set(entry_id, {
-        name,
-        color: added_by === null ? 'var(--neon-cyan)' : presenceColour(added_by),
-        verb: 'added',
-      });
-      fresh.push(entry_id);
-    }
-    // The document does not say who moved or restored a row, so nobody is named.
-    for (const verb of ['moved', 'restored'] as const) {
-      for (const id of change[verb]) {
-        marks.set(id, { name: '', color: 'var(--neon-cyan)', verb });
-        fresh.push(id);
-      }
-    }
-    if (fresh.length > 0) {
-      this.#marks = marks;
-      this.#changes = new Set([...this.#changes, ...fresh]);
-      const timer = setTimeout(() => {
-        this.#markTimers.delete(timer);
-        const rest = new Map(this.#marks);
-        for (const id of fresh) if (rest.get(id) === marks.get(id)) rest.delete(id);
-        this.#marks = rest;
-      }, MARK_MS);
-      this.#markTimers.add(timer);
-    }
-    const how = session.preferences.announce_edits;
-    if (how === 'off') return;
-    this.#summary.take(change);
-    this.#summaryTimer ??= setTimeout(
-      () => {
-        this.#summaryTimer = undefined;
-        announce(this.#summary.say(playlistWords().edit, nameOf));
-      },
-      how === 'all' ? 0 : SUMMARY_MS,
-    );
-  }
-
   #watch(): void {
     const tick = setInterval(() => (this.#now = Date.now()), 10_000);
     const onvisible = () => {
@@ -930,17 +694,4 @@ export class PlaylistState {
       }),
     ];
   }
-}
-
-/** Optional fields stay absent instead of undefined, as the document has them. */
-function textOf(text: NonNullable<PlaylistTrack['text']>): NonNullable<ListEntry['text']> {
-  const { title, artist, album, duration_ms, isrc, mbid } = text;
-  return {
-    title,
-    artist,
-    ...(album === undefined ? {} : { album }),
-    ...(duration_ms === undefined ? {} : { duration_ms }),
-    ...(isrc === undefined ? {} : { isrc }),
-    ...(mbid === undefined ? {} : { mbid }),
-  };
 }
