@@ -9,6 +9,7 @@ import {
   rangeBetween,
   stepBefore,
   survivorOf,
+  unseenOf,
   windowOf,
 } from '../../../client/src/features/tracks/grid-math.ts';
 
@@ -19,6 +20,19 @@ const moved = (list: string, moving: string, before: string | null) => {
   rest.splice(before === null ? rest.length : rest.indexOf(before), 0, ...block);
   return rest.join('');
 };
+
+describe('changes out of view', () => {
+  it('are counted above and below, with the nearest of each; rows that are gone are none', () => {
+    const inView = { from: 10, to: 20 };
+    expect(unseenOf([3, 9, 10, 19, 20, 400, -1], inView)).toEqual({
+      above: 2,
+      below: 2,
+      nearestAbove: 9,
+      nearestBelow: 20,
+    });
+    expect(unseenOf([12, -1], inView)).toEqual({ above: 0, below: 0, nearestAbove: -1, nearestBelow: -1 });
+  });
+});
 
 describe('window', () => {
   it('draws what is in view and a little beyond, never outside the list', () => {

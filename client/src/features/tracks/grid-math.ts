@@ -125,3 +125,18 @@ export function isSameOrder(ids: readonly string[], moving: ReadonlySet<string>,
   if (at < 0) return true;
   return [...rest.slice(0, at), ...moved, ...rest.slice(at)].every((id, i) => id === ids[i]);
 }
+
+/** How many of these places (-1: gone) are above and below what is in view, and which of each is the nearest. */
+export function unseenOf(
+  places: readonly number[],
+  inView: { from: number; to: number },
+): { above: number; below: number; nearestAbove: number; nearestBelow: number } {
+  const above = places.filter((at) => at >= 0 && at < inView.from);
+  const below = places.filter((at) => at >= 0 && at >= inView.to);
+  return {
+    above: above.length,
+    below: below.length,
+    nearestAbove: above.reduce((nearest, at) => Math.max(nearest, at), -1),
+    nearestBelow: below.reduce((nearest, at) => (nearest < 0 ? at : Math.min(nearest, at)), -1),
+  };
+}
