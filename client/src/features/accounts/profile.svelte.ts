@@ -1,5 +1,6 @@
 import { api } from '../../lib/api.ts';
 import { i18n } from '../../lib/i18n.svelte.ts';
+import { accountWords } from './settings/account-words.ts';
 import { asProblem } from '../../lib/problem.ts';
 import { problemText } from '../../lib/problem-text.ts';
 import { announce } from '../../ui/live-region.svelte.ts';
@@ -40,12 +41,12 @@ export class ProfileState {
     try {
       this.#profile = await api.put<Profile>('/user/profile', change);
       session.changed({ display_name: this.#profile.display_name });
-      announce(i18n.m.settings.saved);
+      announce(accountWords().settings.saved);
       return null;
     } catch (error) {
       const problem = asProblem(error);
       this.#profile = before;
-      toaster.error(`${i18n.m.settings.saveFailed}: ${problemText(problem)}`);
+      toaster.error(`${i18n.m.problems.saveFailed}: ${problemText(problem)}`);
       return problem;
     }
   }

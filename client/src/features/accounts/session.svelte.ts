@@ -105,7 +105,7 @@ class Session {
       await this.#apply(await api.put<Preferences>('/user/preferences', change));
     } catch (error) {
       await this.#apply(before);
-      toaster.error(`${i18n.m.settings.saveFailed}: ${problemText(asProblem(error))}`);
+      toaster.error(`${i18n.m.problems.saveFailed}: ${problemText(asProblem(error))}`);
     }
   }
 
