@@ -7,7 +7,8 @@ export interface MenuItem {
   checked?: boolean;
   danger?: boolean;
   disabled?: boolean;
-  onselect: () => void;
+  /** `at`: where the menu was, for one that leads to another. */
+  onselect: (at: MenuAnchor) => void;
 }
 export type MenuEntry = MenuItem | 'separator';
 /** Where a menu opens: beside an element, or at a point of the window. */

@@ -1,15 +1,21 @@
 import Disc from '@lucide/svelte/icons/disc-3';
+import Heart from '@lucide/svelte/icons/heart';
 import ListEnd from '@lucide/svelte/icons/list-end';
 import ListPlus from '@lucide/svelte/icons/list-plus';
 import ListStart from '@lucide/svelte/icons/list-start';
 import MicVocal from '@lucide/svelte/icons/mic-vocal';
+import Star from '@lucide/svelte/icons/star';
 import { goto } from '$app/navigation';
 import { resolve } from '$app/paths';
+import { favoriteWords } from '../../lib/favorite-words.ts';
 import { i18n } from '../../lib/i18n.svelte.ts';
 import { session } from '../accounts/session.svelte.ts';
+import { setHearts, setStars } from '../favorites/change-marks.ts';
+import { marks } from '../favorites/marks.svelte.ts';
 import { player } from '../listens/player.svelte.ts';
 import { addToPlaylist } from '../playlists/add-to-playlist.svelte.ts';
 import type { Track } from '#contract/library.ts';
+import { menu } from '../../ui/menu.svelte.ts';
 import type { MenuEntry } from '../../ui/menu.svelte.ts';
 import type { GridRow } from '../tracks/grid-row.ts';
 
@@ -52,6 +58,7 @@ export function trackMenu(rows: readonly GridRow[], { queue = true }: { queue?: 
         ),
     });
   }
+  if (!session.isGuest && tracks.length > 0) entries.push(...markEntries(tracks));
   if (tracks.length === 1 && first) {
     const { album_id, artist_id } = first;
     if (album_id !== null || artist_id !== null) entries.push('separator');
@@ -71,4 +78,40 @@ export function trackMenu(rows: readonly GridRow[], { queue = true }: { queue?: 
     }
   }
   return entries;
+}
+
+/** Hearts and stars of all of these at once; where some have a heart and some not, all are given one. */
+function markEntries(tracks: readonly Track[]): MenuEntry[] {
+  const words = favoriteWords();
+  const ids = [...new Set(tracks.map((track) => track.id))];
+  marks.want(ids);
+  const areHeld = ids.every((id) => marks.of(id).is_favorite);
+  const ratings = new Set(ids.map((id) => marks.of(id).rating));
+  const rating = ratings.size === 1 ? [...ratings][0] : undefined;
+  const stars = [5, 4, 3, 2, 1].map((count) => ({
+    label: words.stars(count),
+    checked: rating === count,
+    onselect: () => void setStars(ids, count),
+  }));
+  return [
+    {
+      label: areHeld ? words.remove : words.add,
+      icon: Heart,
+      onselect: () => void setHearts(ids, !areHeld),
+    },
+    {
+      label: `${words.rate}…`,
+      icon: Star,
+      onselect: (at) =>
+        menu.open(at, words.rate, [
+          ...stars,
+          'separator',
+          {
+            label: words.clearStars,
+            disabled: [...ratings].every((one) => one === null),
+            onselect: () => void setStars(ids, null),
+          },
+        ]),
+    },
+  ];
 }

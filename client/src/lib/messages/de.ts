@@ -44,6 +44,7 @@ export const de = {
     search: 'Suche',
     library: 'Bibliothek',
     playlists: 'Playlists',
+    favorites: 'Favoriten',
     people: 'Leute',
     feed: 'Feed',
     history: 'Verlauf',

@@ -43,6 +43,7 @@ export const en = {
     search: 'Search',
     library: 'Library',
     playlists: 'Playlists',
+    favorites: 'Favourites',
     people: 'People',
     feed: 'Feed',
     history: 'History',

@@ -10,6 +10,7 @@ export const playlistsDe: typeof playlistsEn = {
     columnTitle: 'Titel',
     columnAlbum: 'Album',
     columnAddedBy: 'Hinzugefügt von',
+    columnHearts: 'Favorit und Sterne',
     columnDuration: 'Länge',
     columnActions: 'Aktionen',
     columnNumber: 'Nummer',

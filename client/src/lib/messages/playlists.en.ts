@@ -9,6 +9,7 @@ export const playlistsEn = {
     columnTitle: 'Title',
     columnAlbum: 'Album',
     columnAddedBy: 'Added by',
+    columnHearts: 'Favourite and stars',
     columnDuration: 'Length',
     columnActions: 'Actions',
     columnNumber: 'Number',

@@ -1,0 +1,48 @@
+import { plural } from '../plural.ts';
+import type { favoritesEn } from './favorites.en.ts';
+
+const n = (count: number, one: string, other: string) => plural('de', count, { one, other });
+
+/** German texts of hearts, stars and notes. */
+export const favoritesDe: typeof favoritesEn = {
+  title: 'Favoriten',
+  tracks: 'Titel',
+  albums: 'Alben',
+  artists: 'Künstler',
+  heart: (title) => `Favorit: ${title}`,
+  rating: (title) => `Bewertung von ${title}`,
+  stars: (count) => n(count, '# von 5 Sternen', '# von 5 Sternen'),
+  noStars: 'Keine Sterne',
+  clearStars: 'Sterne entfernen',
+  rate: 'Bewerten',
+  add: 'Zu den Favoriten',
+  remove: 'Aus den Favoriten entfernen',
+  note: 'Notiz',
+  noteHint: 'Nur für dich sichtbar.',
+  noteSaved: 'Notiz gespeichert.',
+  editNote: 'Notiz schreiben',
+  show: 'Zeigen',
+  hearts: 'Favoriten',
+  rated: 'Mit Sternen',
+  noted: 'Mit Notiz',
+  all: 'Alle zusammen',
+  anyStars: 'Beliebig viele',
+  atLeast: (count) => n(count, 'Mindestens # Stern', 'Mindestens # Sterne'),
+  minStars: 'Sterne',
+  sort: 'Sortierung',
+  sortFavorited: 'Datum',
+  sortRating: 'Sterne',
+  filter: 'Favoriten filtern',
+  added: (count) => n(count, '# Titel ist jetzt Favorit.', '# Titel sind jetzt Favoriten.'),
+  removed: (count) => n(count, '# Titel ist kein Favorit mehr.', '# Titel sind keine Favoriten mehr.'),
+  liked: (title) => `${title} ist jetzt ein Favorit.`,
+  unliked: (title) => `${title} ist kein Favorit mehr.`,
+  ratedAll: (count) => n(count, '# Titel bewertet.', '# Titel bewertet.'),
+  cleared: (count) => n(count, 'Sterne von # Titel entfernt.', 'Sterne von # Titeln entfernt.'),
+  failed: 'Deine Änderung wurde nicht gespeichert und ist zurückgenommen',
+  emptyTitle: 'Noch keine Favoriten',
+  emptyText: 'Drücke das Herz eines Titels, den du liebst, dann steht er hier.',
+  nothingMatches: 'Keiner deiner Favoriten passt.',
+  emptyAlbums: 'Drücke das Herz eines Albums, dann steht es hier.',
+  emptyArtists: 'Drücke das Herz eines Künstlers, dann steht er hier.',
+};
