@@ -68,6 +68,17 @@ export const unfollow = defineEndpoint({
   reply: Nothing,
   isRepeatable: () => true,
 });
+export const Blocked = User.extend({ blocked_at: z.int() });
+export type Blocked = z.infer<typeof Blocked>;
+export const listBlocked = defineEndpoint({
+  name: 'social.blocked',
+  method: 'GET',
+  path: '/social/block',
+  access: 'guest',
+  summary: 'People I have blocked, newest first; nobody else learns of it',
+  query: PageQuery,
+  reply: page(Blocked),
+});
 export const block = defineEndpoint({
   name: 'social.block',
   method: 'POST',

@@ -302,6 +302,8 @@ export const RULES = {
   'social.followers': { kind: 'people', rows: { any: { ...MINE, self: hidden, friend: yes } } },
   'social.follow': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },
   'social.unfollow': LET_GO,
+  // Of whoever blocked somebody only they know.
+  'social.blocked': { kind: 'people', rows: { any: { ...MINE, self: hidden } } },
   'social.block': { kind: 'person', rows: { any: { ...KNOWN, self: 'senseless' } } },
   'social.unblock': LET_GO,
   'social.feed': { kind: 'things', rows: { any: { ...MINE, self: hidden, friend: yes } } },

@@ -4,7 +4,7 @@ import { notFound } from '../errors.ts';
 import { beginsWith } from '../like.ts';
 import { cutPage, readCursor } from '../page.ts';
 import { canSee, isBlocked, sightsOf } from './social.access.ts';
-import type { getPerson, listFollowers, searchUsers } from '#contract/social.ts';
+import type { getPerson, listBlocked, listFollowers, searchUsers } from '#contract/social.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { User } from '#contract/accounts.ts';
 import type { Actor, Ctx } from '../context.ts';
@@ -81,6 +81,40 @@ export async function followers(
   const { people, next_cursor } = await peoplePage(ctx, actor, input, { mine: 'following_id', theirs: 'follower_id' });
   return {
     items: people.map(({ user, sight, followed_at }) => ({ ...user, i_follow: sight.follows, followed_at })),
+    next_cursor,
+  };
+}
+
+/** People the actor has blocked, newest first: only here are they not as if not there. */
+export async function blockedPeople(
+  ctx: Ctx,
+  actor: Actor,
+  input: Input<typeof listBlocked>,
+): Promise<Reply<typeof listBlocked>> {
+  const after = readCursor<[number, string]>(input.cursor);
+  const found = await ctx.db
+    .selectFrom('user_blocks')
+    .select(['blocked_id', 'created_at'])
+    .where('blocker_id', '=', actor.user_id)
+    .$if(after !== null, (query) =>
+      query.where((eb) =>
+        eb(eb.refTuple('created_at', 'blocked_id'), '<', eb.tuple(after?.[0] ?? 0, after?.[1] ?? '')),
+      ),
+    )
+    .orderBy('created_at', 'desc')
+    .orderBy('blocked_id', 'desc')
+    .limit(input.limit + 1)
+    .execute();
+  const { rows, next_cursor } = cutPage(found, input.limit, (row) => [row.created_at, row.blocked_id]);
+  const users = await usersByIds(
+    ctx.db,
+    rows.map((row) => row.blocked_id),
+  );
+  return {
+    items: rows.flatMap(({ blocked_id, created_at }) => {
+      const user = users.get(blocked_id);
+      return user === undefined ? [] : [{ ...user, blocked_at: created_at }];
+    }),
     next_cursor,
   };
 }

@@ -4,7 +4,7 @@ import { setCollaborator } from '#domain/playlists/collaborators.ts';
 import { blockUser, unblockUser } from '#domain/social/block-user.ts';
 import { followUser } from '#domain/social/follow-user.ts';
 import { sightsOf } from '#domain/social/social.access.ts';
-import { findPeople } from '#domain/social/social.queries.ts';
+import { blockedPeople, findPeople } from '#domain/social/social.queries.ts';
 import { person, testCtx } from '../../support/ctx.ts';
 import { DIALECTS } from '../../support/dialects.ts';
 import type { Actor } from '#domain/context.ts';
@@ -27,6 +27,20 @@ describe.each(DIALECTS)('a block on $name', (dialect) => {
     [ana, ben] = [await person(ctx, 'ana'), await person(ctx, 'ben')];
   });
   const refused = (code: string) => expect.objectContaining({ code });
+
+  test('[SO10-2] who blocked sees whom, newest first and page by page; who is blocked sees nobody', async () => {
+    const cleo = await person(ctx, 'cleo');
+    await blockUser(ctx, ana, ben);
+    ctx.clock.advance(1000);
+    await blockUser(ctx, ana, cleo);
+    const first = await blockedPeople(ctx, ana, { limit: 1 });
+    expect(first.items).toMatchObject([{ id: cleo.user_id, username: 'cleo' }]);
+    const rest = await blockedPeople(ctx, ana, { limit: 1, cursor: first.next_cursor! });
+    expect([rest.items[0]?.id, rest.next_cursor]).toEqual([ben.user_id, null]);
+    expect((await blockedPeople(ctx, ben, { limit: 50 })).items).toEqual([]);
+    await unblockUser(ctx, ana, cleo);
+    expect((await blockedPeople(ctx, ana, { limit: 50 })).items.map(({ id }) => id)).toEqual([ben.user_id]);
+  });
 
   test('[SO10-1] ends follows both ways and memberships of each other’s lists; neither is there for the other', async () => {
     await followUser(ctx, ana, ben);

@@ -443,6 +443,7 @@ describe.each(DIALECTS)('the REST door on $name', (dialect) => {
     await take(playlists.deletePlaylist, ben, { id });
     await take(social.unfollow, ben, { user_id: ana.id });
     await take(social.block, ben, { user_id: ana.id });
+    await take(social.listBlocked, ben);
     await take(social.unblock, ben, { user_id: ana.id });
     await take(library.startScan, admin);
     for (const [endpoint, body] of answers) {

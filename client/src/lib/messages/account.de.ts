@@ -255,5 +255,12 @@ export const accountDe = {
     scrobblerHeader: 'Kopfzeile jedes Aufrufs',
     scrobblerDocs: 'Was sich aufrufen lässt, steht hier',
   },
+  blocked: {
+    title: 'Blockierte Personen',
+    hint: 'Ihr seid füreinander, als wärt ihr nicht da. Gesagt wird es ihnen nicht.',
+    nobody: 'Du hast niemanden blockiert.',
+    unblock: 'Freigeben',
+    unblockNamed: (name: string) => `${name} freigeben`,
+  },
   leave: { title: 'Abmelden', text: 'Beendet diese Sitzung auf diesem Gerät.' },
 } satisfies typeof accountEn;

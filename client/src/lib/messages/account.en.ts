@@ -251,5 +251,12 @@ export const accountEn = {
     scrobblerHeader: 'Header of every call',
     scrobblerDocs: 'What can be called is described here',
   },
+  blocked: {
+    title: 'Blocked people',
+    hint: 'Each of you is to the other as if not there. They are not told.',
+    nobody: 'You have blocked nobody.',
+    unblock: 'Unblock',
+    unblockNamed: (name: string) => `Unblock ${name}`,
+  },
   leave: { title: 'Sign out', text: 'Ends this session on this device.' },
 };

@@ -3,6 +3,7 @@ import {
   block,
   follow,
   getPerson,
+  listBlocked,
   listFollowers,
   listFollowing,
   searchUsers,
@@ -13,7 +14,7 @@ import { feed } from '#domain/feed/feed.queries.ts';
 import { blockUser, unblockUser } from '#domain/social/block-user.ts';
 import { followUser, unfollowUser } from '#domain/social/follow-user.ts';
 import { canSee } from '#domain/social/social.access.ts';
-import { findPeople, followers, followingPage, personByName } from '#domain/social/social.queries.ts';
+import { blockedPeople, findPeople, followers, followingPage, personByName } from '#domain/social/social.queries.ts';
 import { on } from '../mount.ts';
 import type { PresenceRoom } from '#rooms/presence/presence-room.ts';
 import type { Route } from '../mount.ts';
@@ -34,6 +35,7 @@ export function socialRoutes(presence: PresenceRoom): Route[] {
     on(listFollowers, followers),
     on(follow, followUser),
     on(unfollow, unfollowUser),
+    on(listBlocked, blockedPeople),
     on(block, blockUser),
     on(unblock, unblockUser),
     on(listFeed, feed),
