@@ -28,7 +28,7 @@ describe.each(DIALECTS)('a block on $name', (dialect) => {
   });
   const refused = (code: string) => expect.objectContaining({ code });
 
-  test('[SO10-2] who blocked sees whom, newest first and page by page; who is blocked sees nobody', async () => {
+  test('[SO10-4] who blocked sees whom, newest first and page by page; who is blocked sees nobody', async () => {
     const cleo = await person(ctx, 'cleo');
     await blockUser(ctx, ana, ben);
     ctx.clock.advance(1000);
