@@ -41,6 +41,7 @@ interface Pending {
   left: number;
   sentMs: number;
   author: Client;
+  entry_id: string;
 }
 
 interface Round {
@@ -58,8 +59,8 @@ async function runRound(crowd: Crowd, count: number, perSecond: number | null): 
   let done = 0;
   const edit = (author: Client, others: number) => {
     made++;
-    const { mark, update } = makeEdit(author, crowd.track_ids);
-    pending.set(mark, { left: others, sentMs: performance.now(), author });
+    const { mark, update, entry_id } = makeEdit(author, crowd.track_ids);
+    pending.set(mark, { left: others, sentMs: performance.now(), author, entry_id });
     author.send(update);
   };
   for (const { clients } of crowd.rooms) {
@@ -73,6 +74,7 @@ async function runRound(crowd: Crowd, count: number, perSecond: number | null): 
           latencies.push(nowMs - edited.sentMs);
           if (--edited.left > 0) continue;
           pending.delete(mark);
+          edited.author.mine.push(edited.entry_id);
           done++;
           if (perSecond === null && made < count) edit(edited.author, clients.length - 1);
         }

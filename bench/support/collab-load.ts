@@ -213,7 +213,7 @@ export function marksIn(bytes: Uint8Array): string[] {
 export interface Client {
   ws: WebSocket;
   doc: Y.Doc;
-  /** Entries it added and has not removed. */
+  /** Entries it added and has not removed, whose last edit everybody has seen. */
   mine: string[];
   /** Bytes of all the changes the server sent, those it had when asked for everything among them. */
   heardBytes: number;
@@ -298,18 +298,28 @@ export async function connect(
   return client;
 }
 
-/** Adds a song (70 of 100), moves one of its own (20), or replaces one (10). @returns the edit and its mark */
-export function makeEdit(client: Client, track_ids: readonly string[]): { mark: string; update: Uint8Array } {
+export interface Edit {
+  mark: string;
+  update: Uint8Array;
+  /** Whose it is; back among its author's own once the edit is seen, for of two edits of one entry the last is all there is to see. */
+  entry_id: string;
+}
+
+/** Adds a song (70 of 100), moves one of its own (20), or replaces one (10). */
+export function makeEdit(client: Client, track_ids: readonly string[]): Edit {
   const { doc, mine } = client;
   const mark = nextMark();
   const dice = Math.random();
   let update: Uint8Array = new Uint8Array();
+  let entry_id = '';
   const take = (bytes: Uint8Array) => (update = bytes);
   doc.on('update', take);
   doc.transact(() => {
     if (dice < 0.7 || mine.length === 0) add('a5');
-    else if (dice < 0.9) orderOf(doc).set(mine[pick(mine.length)] ?? '', `a${pick(5)}Zq${mark}qV`);
-    else {
+    else if (dice < 0.9) {
+      [entry_id = ''] = mine.splice(pick(mine.length), 1);
+      orderOf(doc).set(entry_id, `a${pick(5)}Zq${mark}qV`);
+    } else {
       const [gone = ''] = mine.splice(pick(mine.length), 1);
       entriesOf(doc).delete(gone);
       orderOf(doc).delete(gone);
@@ -317,14 +327,13 @@ export function makeEdit(client: Client, track_ids: readonly string[]): { mark: 
     }
   });
   doc.off('update', take);
-  return { mark, update };
+  return { mark, update, entry_id };
 
   function add(place: string): void {
-    const entry_id = newIds.id();
+    entry_id = newIds.id();
     const track_id = track_ids[pick(track_ids.length)] ?? '';
     entriesOf(doc).set(entry_id, { track_id, added_by: null, added_at: 1_760_000_000 });
     orderOf(doc).set(entry_id, `${place}Zq${mark}qV`);
-    mine.push(entry_id);
   }
 }
 

@@ -16,7 +16,7 @@ export interface Database<S> {
    * One unit of work whose statements are all known beforehand: whole or not at all, durable when this resolves. It costs a
    * fraction of `write`, which asks and waits for each statement.
    * @param after what must be settled before; on SQLite units are taken in the order they came anyway
-   * @returns false when a `mustChange` statement changed nothing; then nothing of the unit stays
+   * @returns false when a `mustChange` statement changed too little; then nothing of the unit stays
    */
   writeUnit(unit: Unit, after?: Promise<unknown>): Promise<UnitOutcome>;
   dialect: SqlDialect;
@@ -94,13 +94,13 @@ async function writeUnit<S>(db: Kysely<S>, unit: Unit, after: Promise<unknown> |
   const [only] = statements;
   if (only !== undefined && statements.length === 1) {
     const { numAffectedRows = 0n } = await db.executeQuery(CompiledQuery.raw(only.sql, [...only.parameters]));
-    return only.mustChange !== true || numAffectedRows > 0n;
+    return numAffectedRows >= BigInt(Number(only.mustChange ?? 0));
   }
   try {
     await db.transaction().execute(async (trx) => {
       for (const { sql, parameters, mustChange } of statements) {
         const { numAffectedRows = 0n } = await trx.executeQuery(CompiledQuery.raw(sql, [...parameters]));
-        if (mustChange === true && numAffectedRows === 0n) throw new UndoneError();
+        if (numAffectedRows < BigInt(Number(mustChange ?? 0))) throw new UndoneError();
       }
     });
     return true;

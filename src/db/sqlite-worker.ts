@@ -19,8 +19,8 @@ export interface WriterGroup {
   sqls: readonly string[];
   units: readonly WriterUnit[];
 }
-/** A unit's statements, one after another: which of `sqls`, its parameters, and whether it must change a row. */
-export type WriterUnit = readonly (number | readonly unknown[] | boolean)[];
+/** A unit's statements, one after another: which of `sqls`, its parameters, and how many rows it must change. */
+export type WriterUnit = readonly (number | readonly unknown[])[];
 /** Of one unit: whether it was taken, or the error that undid it alone. */
 export type WriterOutcome = boolean | { message: string; code: string };
 export type WriterAnswer =
@@ -37,6 +37,7 @@ const { db, prepare } = openSqlite(file, { readonly: false });
 db.pragma('busy_timeout = 0');
 const beginImmediate = db.prepare('begin immediate');
 const commit = db.prepare('commit');
+const rollback = db.prepare('rollback');
 const savepoint = db.prepare('savepoint step');
 const release = db.prepare('release step');
 const undo = db.prepare('rollback to step');
@@ -60,26 +61,35 @@ function changesOf(sql: string, parameters: readonly unknown[]): number {
   return statement.reader ? statement.all(bound).length : statement.run(bound).changes;
 }
 
-/** @throws Error when the whole group is lost; one unit's own failure is its outcome */
-function runUnit(sqls: readonly string[], unit: WriterUnit): WriterOutcome {
+/** A unit failed after it had changed something, which cannot be undone alone. */
+class HalfDone extends Error {}
+
+/**
+ * A savepoint has SQLite keep a copy of each page that is touched within, which costs more than what is written; a unit that fails
+ * is rare, and most fail at their first statement. So units run without, and only when one fails later is the group begun again with.
+ * @throws HalfDone without a savepoint; Error when the whole group is lost; any other failure of one unit is its outcome
+ */
+function runUnit(sqls: readonly string[], unit: WriterUnit, hasSavepoint: boolean): WriterOutcome {
   // One statement is whole or not at all by itself.
-  const isAlone = unit.length === 3;
-  if (!isAlone) savepoint.run();
+  const isSaved = hasSavepoint && unit.length > 3;
+  if (isSaved) savepoint.run();
   let outcome: WriterOutcome = true;
+  let changed = 0;
   try {
     for (let i = 0; i < unit.length && outcome === true; i += 3) {
       const changes = changesOf(sqls[unit[i] as number] ?? '', unit[i + 1] as readonly unknown[]);
-      if (unit[i + 2] === true && changes === 0) outcome = false;
+      changed += changes;
+      if (changes < (unit[i + 2] as number)) outcome = false;
     }
   } catch (error) {
     // A full disk or an I/O error has undone everything, not this unit alone.
     if (!db.inTransaction) throw error;
     outcome = describe(error);
   }
-  if (!isAlone) {
+  if (isSaved) {
     if (outcome !== true) undo.run();
     release.run();
-  }
+  } else if (outcome !== true && changed > 0) throw new HalfDone();
   return outcome;
 }
 
@@ -103,15 +113,26 @@ function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-function runUnits({ sqls, units }: WriterGroup, untilMs: number): WriterOutcome[] | null {
+function runUnits(group: WriterGroup, untilMs: number): WriterOutcome[] | null {
   begin(untilMs);
   try {
-    const outcomes = units.map((unit) => runUnit(sqls, unit));
+    const outcomes = runAll(group);
     commit.run();
     return outcomes.every((outcome) => outcome === true) ? null : outcomes;
   } catch (error) {
     if (db.inTransaction) db.exec('rollback');
     throw error;
+  }
+}
+
+function runAll({ sqls, units }: WriterGroup): WriterOutcome[] {
+  try {
+    return units.map((unit) => runUnit(sqls, unit, false));
+  } catch (error) {
+    if (!(error instanceof HalfDone)) throw error;
+    rollback.run();
+    beginImmediate.run();
+    return units.map((unit) => runUnit(sqls, unit, true));
   }
 }
 

@@ -326,12 +326,12 @@ function toStep(pending: readonly PendingUnit[]): WriterStep {
   const numbers = new Map<string, number>();
   let hasBytes = false;
   const units = pending.map(({ statements }) => {
-    const steps: (number | readonly unknown[] | boolean)[] = [];
+    const steps: (number | readonly unknown[])[] = [];
     for (const { sql, parameters, mustChange = false } of statements) {
       const number = numbers.get(sql) ?? numbers.size;
       numbers.set(sql, number);
       hasBytes ||= parameters.some((parameter) => typeof parameter === 'object' && parameter !== null);
-      steps.push(number, parameters, mustChange);
+      steps.push(number, parameters, Number(mustChange));
     }
     return steps;
   });

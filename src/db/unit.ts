@@ -4,8 +4,8 @@ import type { CompiledQuery, Compilable } from 'kysely';
 export interface UnitStatement {
   sql: string;
   parameters: readonly unknown[];
-  /** When it changes no row, nothing of its unit stays. */
-  mustChange?: boolean;
+  /** Rows it must change (true: one); when it changes fewer, nothing of its unit stays. */
+  mustChange?: boolean | number;
 }
 
 /**
@@ -14,7 +14,7 @@ export interface UnitStatement {
  */
 export type Unit = readonly UnitStatement[] | (() => readonly UnitStatement[]);
 
-/** What became of a unit: taken, or not because a `mustChange` statement changed nothing. */
+/** What became of a unit: taken, or not because a `mustChange` statement changed too little. */
 export type UnitOutcome = boolean;
 
 /** A statement for a unit of work, of a query that is built for this once. */

@@ -52,9 +52,13 @@ describe.each(DIALECTS)('migrations on $name', (dialect) => {
     );
     expect(Object.keys(found).sort()).toEqual(Object.keys(declared).sort());
     const sorted = (columns: { name: string }[]) => columns.map((column) => column.name).sort();
+    const views = new Set(
+      (await database.db.introspection.getTables()).flatMap((table) => (table.isView ? table.name : [])),
+    );
     for (const [table, columns] of Object.entries(declared)) {
       expect([table, sorted(found[table]!)]).toEqual([table, sorted(columns)]);
-      if (dialect.name === 'sqlite') continue;
+      // Of a view neither says whether a column may be null.
+      if (dialect.name === 'sqlite' || views.has(table)) continue;
       const nullable = (list: { name: string; nullable: boolean }[]) =>
         list
           .filter((one) => one.nullable)

@@ -389,32 +389,25 @@ describe.each(DIALECTS)('the past of a playlist on $name', (dialect) => {
     });
 
     test('[PL31] whatever differs is built anew from document and ledger', async () => {
-      await add(6, kit.ben);
-      const before = await kit.ctx.db.selectFrom('playlist_tracks').selectAll().orderBy('position').execute();
+      const [gone = ''] = await add(7, kit.ben);
+      await removeTracks(kit.ctx, kit.ana, { ...id(), entry_ids: [gone] });
+      const rows = () => kit.ctx.db.selectFrom('playlist_entries').selectAll().orderBy('entry_id').execute();
+      const before = await rows();
       const list = await kit.ctx.db.selectFrom('user_playlists').selectAll().executeTakeFirstOrThrow();
-      const [first, second] = [before[0]!.entry_id, before[1]!.entry_id];
+      const [first = '', second = ''] = before.filter((row) => row.is_live === 1).map((row) => row.entry_id);
       const damages: ((trx: Parameters<Parameters<RoomKit['ctx']['write']>[0]>[0]) => Promise<unknown>)[] = [
-        (trx) => trx.deleteFrom('playlist_tracks').where('entry_id', '=', first).execute(),
-        (trx) => trx.deleteFrom('playlist_tracks').execute(),
-        (trx) =>
-          trx
-            .insertInto('playlist_tracks')
-            .values({ ...before[0]!, entry_id: newIds.id(), position: 99 })
-            .execute(),
-        (trx) => trx.updateTable('playlist_tracks').set({ position: -9 }).where('entry_id', '=', second).execute(),
-        (trx) => trx.updateTable('playlist_tracks').set({ order_key: 'zz' }).where('entry_id', '=', first).execute(),
-        (trx) =>
-          trx.updateTable('playlist_tracks').set({ track_id: kit.tracks[4]! }).where('entry_id', '=', first).execute(),
-        (trx) => trx.updateTable('playlist_tracks').set({ added_by_user_id: null }).execute(),
+        (trx) => trx.updateTable('playlist_entries').set({ is_live: 0 }).where('entry_id', '=', first).execute(),
+        (trx) => trx.updateTable('playlist_entries').set({ is_live: 0, order_key: null }).execute(),
+        (trx) => trx.updateTable('playlist_entries').set({ is_live: 1 }).where('entry_id', '=', gone).execute(),
+        (trx) => trx.updateTable('playlist_entries').set({ order_key: null }).where('entry_id', '=', second).execute(),
+        (trx) => trx.updateTable('playlist_entries').set({ order_key: 'zz' }).where('entry_id', '=', first).execute(),
         (trx) => trx.updateTable('user_playlists').set({ name: 'Other' }).execute(),
         (trx) => trx.updateTable('user_playlists').set({ track_count: 0, total_duration: 1 }).execute(),
       ];
       for (const damage of damages) {
         await kit.ctx.write(damage);
         expect(await repair()).toBe('repaired');
-        expect(await kit.ctx.db.selectFrom('playlist_tracks').selectAll().orderBy('position').execute()).toEqual(
-          before,
-        );
+        expect(await rows()).toEqual(before);
         const {
           version: _version,
           updated_at: _updated,

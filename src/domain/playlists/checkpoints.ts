@@ -37,7 +37,8 @@ export async function takeCheckpoint(
     .selectFrom('playlist_tracks')
     .select(['entry_id', 'order_key'])
     .where('playlist_id', '=', playlist_id)
-    .orderBy('position')
+    .orderBy('place')
+    .orderBy('entry_id')
     .execute();
   if (rows.length === 0 && checkpoint.reason === 'hourly') return;
   const list = await trx

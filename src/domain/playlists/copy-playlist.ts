@@ -35,7 +35,8 @@ export async function copyPlaylist(
       .selectFrom('playlist_tracks')
       .select(['track_id', 'text_json'])
       .where('playlist_id', '=', source_id)
-      .orderBy('position')
+      .orderBy('place')
+      .orderBy('entry_id')
       .execute();
     const keys = generateNKeysBetween(null, null, rows.length);
     await insertPlaylist(tx, actor, {

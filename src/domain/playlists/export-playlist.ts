@@ -66,7 +66,8 @@ async function entriesOf(ctx: Ctx, playlist_id: string): Promise<WrittenEntry[]>
     .select(['playlist_tracks.track_id', 'text_json', 'playlist_tracks.added_at', 'added_by_user_id'])
     .select(['title', 'artist', 'album', 'duration', 'isrc', 'recording_mbid', 'track_path'])
     .where('playlist_id', '=', playlist_id)
-    .orderBy('position')
+    .orderBy('place')
+    .orderBy('entry_id')
     .execute();
   const users = await usersByIds(ctx.db, [...new Set(rows.flatMap((row) => row.added_by_user_id ?? []))]);
   return rows.map((row) => {

@@ -2,7 +2,7 @@ import { epochSeconds } from '../ports.ts';
 import { notFound } from '../errors.ts';
 import { inTransaction, toStorageError } from '../unit-of-work.ts';
 import { takeCheckpoint } from './checkpoints.ts';
-import { projectChanges, tidyRows } from './project-tracks.ts';
+import { countAnew, projectChanges } from './project-tracks.ts';
 import { isOneUnit, turnStatements } from './turn-statements.ts';
 import type { ChangeKind } from '#contract/playlists.ts';
 import type { Ctx, TxCtx } from '../context.ts';
@@ -100,6 +100,8 @@ export interface Append {
   /** Client ids seen for the first time. */
   clients: readonly { client_id: number; user_id: string }[];
   change: Change;
+  /** What the list gains by it: entries, and seconds of music. */
+  counted: { tracks: number; seconds: number };
   /** Stored in the same transaction. */
   besides: readonly Beside[];
   facts: readonly ChangeFact[];
@@ -254,6 +256,6 @@ export async function compactLog(
         created_at: epochSeconds(tx.clock),
       })
       .execute();
-    await tidyRows(tx, playlist_id);
+    await countAnew(tx, playlist_id);
   });
 }

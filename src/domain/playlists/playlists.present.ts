@@ -24,7 +24,7 @@ export function presentPlaylist(row: Selectable<UserPlaylistsTable>, owner: User
 }
 
 export function presentEntry(
-  row: Selectable<PlaylistTracksTable> & { is_duplicate: boolean },
+  row: Selectable<PlaylistTracksTable> & { position: number; is_duplicate: boolean },
   tracks: ReadonlyMap<string, Track>,
   users: ReadonlyMap<string, User>,
 ): PlaylistTrack {

@@ -104,16 +104,41 @@ export async function showPlaylist(
   return presentPlaylist(row, owner, role);
 }
 
-/** Whether the same track stands further up in the list. */
-function isDuplicate(eb: ExpressionBuilder<Schema, 'playlist_tracks'>) {
-  return eb.exists(
-    eb
-      .selectFrom('playlist_tracks as above')
-      .select('above.entry_id')
-      .whereRef('above.playlist_id', '=', 'playlist_tracks.playlist_id')
-      .whereRef('above.track_id', '=', 'playlist_tracks.track_id')
-      .whereRef('above.position', '<', 'playlist_tracks.position'),
-  );
+/** Entries of a list whose track stands further up in it: of some tracks, or of all. */
+function duplicatesIn(db: Kysely<Schema>, playlist_id: string, track_ids: readonly string[] | null) {
+  let all = db
+    .selectFrom('playlist_tracks')
+    .select('entry_id')
+    .select((eb) =>
+      eb.fn
+        .agg<number>('row_number')
+        .over((over) => over.partitionBy('track_id').orderBy('place').orderBy('entry_id'))
+        .as('nth'),
+    )
+    .where('playlist_id', '=', playlist_id)
+    .where('track_id', 'is not', null);
+  if (track_ids !== null) all = all.where('track_id', 'in', track_ids);
+  return db.selectFrom(all.as('one')).select('one.entry_id').where('one.nth', '>', 1);
+}
+
+async function duplicatesAmong(
+  db: Kysely<Schema>,
+  playlist_id: string,
+  rows: readonly { track_id: string | null }[],
+): Promise<Set<string>> {
+  const track_ids = [...new Set(rows.flatMap((row) => row.track_id ?? []))];
+  if (track_ids.length === 0) return new Set();
+  const found = await duplicatesIn(db, playlist_id, track_ids).execute();
+  return new Set(found.map((row) => row.entry_id));
+}
+
+/** How far a page of a list has come: the place and the id of its last entry. */
+type Place = [string, string];
+
+/** Entries behind a place, or up to it. */
+function beside(compare: '>' | '<=', [place, entry_id]: Place) {
+  return (eb: ExpressionBuilder<Schema, 'playlist_tracks'>) =>
+    eb(eb.refTuple('place', 'entry_id'), compare, eb.tuple(place, entry_id));
 }
 
 /** The entries of a list in order, or those of one kind. @throws DomainError not_found */
@@ -123,17 +148,17 @@ export async function playlistTracks(
   { id, limit, cursor, only }: Input<typeof listPlaylistTracks>,
 ): Promise<Reply<typeof listPlaylistTracks>> {
   await requireListRight(ctx.db, actor, listPlaylistTracks, id);
-  const after = readCursor<[number]>(cursor, ['number']);
+  const after = readCursor<Place>(cursor, ['string', 'string']);
   let query = ctx.db
     .selectFrom('playlist_tracks')
     .selectAll()
-    .select((eb) => eb.case().when(isDuplicate(eb)).then(1).else(0).end().as('repeats'))
     .where('playlist_id', '=', id)
     .where(isShownTo(actor.user_id, 'playlist_tracks.playlist_id'))
-    .orderBy('position')
+    .orderBy('place')
+    .orderBy('entry_id')
     .limit(limit + 1);
-  if (after !== null) query = query.where('position', '>', after[0]);
-  if (only === 'duplicates') query = query.where(isDuplicate);
+  if (after !== null) query = query.where(beside('>', after));
+  if (only === 'duplicates') query = query.where('entry_id', 'in', duplicatesIn(ctx.db, id, null));
   if (only === 'unmatched') query = query.where('track_id', 'is', null);
   if (only === 'missing') {
     query = query.where('track_id', 'in', (eb) =>
@@ -141,16 +166,21 @@ export async function playlistTracks(
     );
   }
   const found = await query.execute();
-  const { rows, next_cursor } = cutPage(found, limit, (row) => [row.position]);
+  const { rows, next_cursor } = cutPage(found, limit, (row) => [row.place, row.entry_id]);
   const tracks = await tracksByIds(
     ctx.db,
     rows.flatMap((row) => row.track_id ?? []),
   );
   const users = await usersByIds(ctx.db, [...new Set(rows.flatMap((row) => row.added_by_user_id ?? []))]);
-  const places = await placesOf(ctx.db, { id, only }, after?.[0] ?? null);
+  const places = await placesOf(ctx.db, { id, only }, after);
+  const duplicates = await duplicatesAmong(ctx.db, id, rows);
   return {
-    items: rows.map(({ repeats, ...row }, i) =>
-      presentEntry({ ...row, position: places(row.entry_id, i), is_duplicate: repeats === 1 }, tracks, users),
+    items: rows.map((row, i) =>
+      presentEntry(
+        { ...row, position: places(row.entry_id, i), is_duplicate: duplicates.has(row.entry_id) },
+        tracks,
+        users,
+      ),
     ),
     next_cursor,
   };
@@ -160,7 +190,7 @@ export async function playlistTracks(
 async function placesOf(
   db: Kysely<Schema>,
   { id, only }: { id: string; only: unknown },
-  after: number | null,
+  after: Place | null,
 ): Promise<(entry_id: string, index: number) => number> {
   if (only === undefined) {
     if (after === null) return (_entry_id, index) => index;
@@ -168,7 +198,7 @@ async function placesOf(
       .selectFrom('playlist_tracks')
       .select((eb) => eb.fn.countAll<number>().as('n'))
       .where('playlist_id', '=', id)
-      .where('position', '<=', after)
+      .where(beside('<=', after))
       .executeTakeFirstOrThrow();
     return (_entry_id, index) => n + index;
   }
@@ -176,7 +206,8 @@ async function placesOf(
     .selectFrom('playlist_tracks')
     .select('entry_id')
     .where('playlist_id', '=', id)
-    .orderBy('position')
+    .orderBy('place')
+    .orderBy('entry_id')
     .execute();
   const places = new Map(all.map((row, place) => [row.entry_id, place]));
   return (entry_id) => places.get(entry_id) ?? 0;

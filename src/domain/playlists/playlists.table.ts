@@ -23,21 +23,23 @@ export interface UserPlaylistsTable {
   copied_from_id: string | null;
 }
 
-/** The rows of a live list, derived from its document. */
+/** A view of `playlist_entries`: those that are in their list now. A list is in the order of `place`, then `entry_id`. */
 export interface PlaylistTracksTable {
   playlist_id: string;
   entry_id: string;
   track_id: string | null;
   text_json: string | null;
-  /** Rises along the list, with gaps between: which comes before which, not how many. */
-  position: number;
-  /** Fractional index, compared by code unit; null while nobody has placed the entry. */
   order_key: string | null;
+  /** The order key, or what sorts behind every order key. Compared by code unit. */
+  place: string;
   added_at: number;
   added_by_user_id: string | null;
 }
 
-/** Who really added which entry: the server's own ledger, kept after the entry is gone so that an undo brings back the same. */
+/**
+ * Who really added which entry: the server's own ledger, kept after the entry is gone so that an undo brings back the same. Whether
+ * and where it is in the list now is derived from the document.
+ */
 export interface PlaylistEntriesTable {
   playlist_id: string;
   entry_id: string;
@@ -45,6 +47,9 @@ export interface PlaylistEntriesTable {
   text_json: string | null;
   added_by_user_id: string | null;
   added_at: number;
+  is_live: number;
+  /** Fractional index, compared by code unit; null while nobody has placed the entry, and when it is gone. */
+  order_key: string | null;
 }
 
 export interface PlaylistCollaboratorsTable {

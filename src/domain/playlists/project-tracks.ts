@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import { epochSeconds } from '../ports.ts';
 import type { EntryTextValue } from '#contract/playlist-doc.ts';
 import type { TxCtx } from '../context.ts';
@@ -7,8 +6,6 @@ import type { ExpressionBuilder } from 'kysely';
 
 /** Rows of one statement; both databases take this many parameters. */
 const CHUNK = 200;
-/** Between the `position` of two neighbours, so that ten halvings fit before a list has to be spread out anew. */
-export const POSITION_STEP = 1024;
 
 export interface PlacedEntry {
   entry_id: string;
@@ -17,8 +14,6 @@ export interface PlacedEntry {
   order_key: string | null;
   /** Who set it in this edit; for an entry the ledger knows already, the ledger decides. */
   set_by: string | null;
-  /** False: it was in the list before and was only placed anew. */
-  isSet?: boolean;
 }
 
 /** What an edit changed in the document, as far as rows follow from it. */
@@ -48,13 +43,13 @@ export async function projectChanges(
   const now = epochSeconds(tx.clock);
   for (const ids of chunks(change.removed)) {
     await tx.trx
-      .deleteFrom('playlist_tracks')
+      .updateTable('playlist_entries')
+      .set({ is_live: 0, order_key: null })
       .where('playlist_id', '=', playlist_id)
       .where('entry_id', 'in', ids)
       .execute();
   }
   for (const part of chunks(change.upserted)) await upsertEntries(tx, playlist_id, part, now);
-  if (change.removed.length > 0 || change.upserted.length > 0) await renumber(tx, playlist_id);
 
   const row = await tx.trx
     .updateTable('user_playlists')
@@ -85,9 +80,8 @@ function sumsOf(eb: ExpressionBuilder<Schema, 'user_playlists'>, playlist_id: st
   };
 }
 
-/** Counts and spreads a list anew: what single edits keep by adding and halving, and tracks that were read anew since. */
-export async function tidyRows(tx: TxCtx, playlist_id: string): Promise<void> {
-  await renumber(tx, playlist_id);
+/** Counts a list anew: what single edits keep by adding and taking away, and tracks that were read anew since. */
+export async function countAnew(tx: TxCtx, playlist_id: string): Promise<void> {
   await tx.trx
     .updateTable('user_playlists')
     .set((eb) => sumsOf(eb, playlist_id))
@@ -104,48 +98,22 @@ async function upsertEntries(
   await tx.trx
     .insertInto('playlist_entries')
     .values(
-      entries.map(({ entry_id, track_id, text, set_by }) => ({
+      entries.map(({ entry_id, track_id, text, set_by, order_key }) => ({
         playlist_id,
         entry_id,
         track_id,
         text_json: text === null ? null : JSON.stringify(text),
         added_by_user_id: set_by,
         added_at: now,
+        is_live: 1,
+        order_key,
       })),
     )
-    .onConflict((conflict) => conflict.columns(['playlist_id', 'entry_id']).doNothing())
-    .execute();
-  const ledger = await tx.trx
-    .selectFrom('playlist_entries')
-    .selectAll()
-    .where('playlist_id', '=', playlist_id)
-    .where(
-      'entry_id',
-      'in',
-      entries.map((entry) => entry.entry_id),
-    )
-    .execute();
-  const keys = new Map(entries.map((entry) => [entry.entry_id, entry.order_key]));
-  await tx.trx
-    .insertInto('playlist_tracks')
-    .values(ledger.map((row) => ({ ...row, position: 0, order_key: keys.get(row.entry_id) ?? null })))
+    // Who added it, and what it is, stays as the ledger has it.
     .onConflict((conflict) =>
-      conflict.columns(['playlist_id', 'entry_id']).doUpdateSet((eb) => ({ order_key: eb.ref('excluded.order_key') })),
+      conflict
+        .columns(['playlist_id', 'entry_id'])
+        .doUpdateSet((eb) => ({ is_live: 1, order_key: eb.ref('excluded.order_key') })),
     )
     .execute();
-}
-
-/** Writes `position` anew where it is not what the list's order makes it: one statement, done beside the main thread. */
-async function renumber(tx: TxCtx, playlist_id: string): Promise<void> {
-  await sql`
-    update playlist_tracks set position = placed.n
-    from (
-      select entry_id,
-        (row_number() over (order by coalesce(order_key, '~'), entry_id) - 1) * ${sql.lit(POSITION_STEP)} as n
-      from playlist_tracks where playlist_id = ${playlist_id}
-    ) as placed
-    where playlist_tracks.playlist_id = ${playlist_id}
-      and playlist_tracks.entry_id = placed.entry_id
-      and playlist_tracks.position <> placed.n
-  `.execute(tx.trx);
 }

@@ -80,9 +80,9 @@ export async function repairPlaylist(ctx: Ctx, playlist_id: string): Promise<Rep
 async function rowsOf({ trx }: TxCtx, playlist_id: string): Promise<string> {
   const tracks = await trx
     .selectFrom('playlist_tracks')
-    .select(['entry_id', 'order_key', 'position', 'track_id', 'text_json', 'added_by_user_id', 'added_at'])
+    .select(['entry_id', 'order_key', 'track_id', 'text_json', 'added_by_user_id', 'added_at'])
     .where('playlist_id', '=', playlist_id)
-    .orderBy('position')
+    .orderBy('place')
     .orderBy('entry_id')
     .execute();
   const list = await trx
@@ -98,7 +98,6 @@ function textOf(
   tracks: readonly {
     entry_id: string;
     order_key: string | null;
-    position: number;
     track_id: string | null;
     text_json: string | null;
     added_by_user_id: string | null;
@@ -107,7 +106,6 @@ function textOf(
 ): string {
   return JSON.stringify([
     [list.name, list.description, list.track_count, Math.round(list.total_duration)],
-    // Their order, not their numbers: those have gaps.
     ...tracks.map((row) => [
       row.entry_id,
       row.order_key,
@@ -139,9 +137,9 @@ async function rowsFrom(
     const rows = await trx.selectFrom('tracks').select(['id', 'duration']).where('id', 'in', some).execute();
     for (const row of rows) durations.set(row.id, row.duration ?? 0);
   }
-  const tracks = entries.flatMap(({ entry_id, order_key }, position) => {
+  const tracks = entries.flatMap(({ entry_id, order_key }) => {
     const row = ledger.get(entry_id);
-    return row === undefined ? [] : [{ ...row, entry_id, order_key, position }];
+    return row === undefined ? [] : [{ ...row, entry_id, order_key }];
   });
   const total_duration = tracks.reduce((sum, row) => sum + (durations.get(row.track_id ?? '') ?? 0), 0);
   const name = metaOf(doc).get('name');
@@ -159,7 +157,12 @@ async function rowsFrom(
 
 /** Builds a list's rows anew from its document and the ledger. @returns the list's version after it */
 async function rebuildRows(tx: TxCtx, playlist_id: string, doc: Y.Doc): Promise<number> {
-  await tx.trx.deleteFrom('playlist_tracks').where('playlist_id', '=', playlist_id).execute();
+  await tx.trx
+    .updateTable('playlist_entries')
+    .set({ is_live: 0, order_key: null })
+    .where('playlist_id', '=', playlist_id)
+    .where('is_live', '=', 1)
+    .execute();
   const name = metaOf(doc).get('name');
   const description = metaOf(doc).get('description');
   const { version } = await projectChanges(tx, playlist_id, {
@@ -258,7 +261,8 @@ async function replaceLog(
     .selectFrom('playlist_tracks')
     .selectAll()
     .where('playlist_id', '=', playlist_id)
-    .orderBy('position')
+    .orderBy('place')
+    .orderBy('entry_id')
     .execute();
   const now = epochSeconds(clock);
   const bytes = documentUpdate(
@@ -285,11 +289,5 @@ async function replaceLog(
 async function forgetPast({ trx }: TxCtx, playlist_id: string): Promise<void> {
   await trx.deleteFrom('playlist_changes').where('playlist_id', '=', playlist_id).execute();
   await trx.deleteFrom('playlist_checkpoints').where('playlist_id', '=', playlist_id).execute();
-  await trx
-    .deleteFrom('playlist_entries')
-    .where('playlist_id', '=', playlist_id)
-    .where('entry_id', 'not in', (eb) =>
-      eb.selectFrom('playlist_tracks').select('entry_id').where('playlist_id', '=', playlist_id),
-    )
-    .execute();
+  await trx.deleteFrom('playlist_entries').where('playlist_id', '=', playlist_id).where('is_live', '=', 0).execute();
 }

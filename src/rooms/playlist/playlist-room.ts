@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import * as Y from 'yjs';
 import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '#domain/playlists/playlist-log.ts';
 import { CHECKPOINT_EVERY_SECONDS, isMassRemoval } from '#domain/playlists/checkpoints.ts';
 import { isBroken } from '#domain/playlists/document.ts';
-import { existingTrackIds } from '#domain/library/library.queries.ts';
+import { trackLengths } from '#domain/library/library.queries.ts';
 import { DomainError, notFound } from '#domain/errors.ts';
 import { epochSeconds } from '#domain/ports.ts';
 import { editDocument, showAwareness } from '#contract/playlists.ts';
@@ -23,7 +24,7 @@ import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
 import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal, wasEverSet } from './referee.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
-import type { EntryTextValue } from '#contract/playlist-doc.ts';
+import type { EntryTextValue, EntryValue } from '#contract/playlist-doc.ts';
 import type { ChangeKind, PlaylistRole } from '#contract/playlists.ts';
 import type { Actor, Ctx } from '#domain/context.ts';
 import type { NewCheckpoint } from '#domain/playlists/checkpoints.ts';
@@ -85,7 +86,7 @@ const RATES: RoomRates = {
 const WHOLE_COST = 5;
 
 type Work =
-  | { kind: 'update'; member: Member; reading: Reading; isSync: boolean }
+  | { kind: 'update'; member: Member; bytes: Uint8Array; isSync: boolean }
   | { kind: 'step1'; member: Member; stateVector: Uint8Array }
   | {
       kind: 'edit';
@@ -111,13 +112,18 @@ interface Member {
   otherFrames: TokenBucket;
 }
 
+/** What keys of the three maps held before they were changed. */
+interface Before {
+  entries: Map<string, EntryValue | undefined>;
+  places: Map<string, string | undefined>;
+  meta: Map<string, string | undefined>;
+}
+
 /** What one turn changed, as far as storage and peers need it. */
 interface Turn {
   updates: Uint8Array[];
-  /** Entries and places touched, with who set them. */
-  touched: Map<string, string>;
-  /** Of those, entries that were set, not only placed. */
-  set: Set<string>;
+  /** Entries set, placed or taken away: by whom first, and what they were before the turn. */
+  touched: Map<string, { by: string; before: EntryValue | undefined }>;
   metaTouched: Set<string>;
   users: Set<string>;
   authors: Set<Member>;
@@ -130,6 +136,25 @@ interface Turn {
   edits: { work: Extract<Work, { kind: 'edit' }>; value: unknown }[];
   /** Of those edits that changed something. */
   besides: Beside[];
+}
+
+/** An update and what it says. */
+interface Read {
+  work: Extract<Work, { kind: 'update' }>;
+  reading: Reading;
+}
+
+function isNothing({ decoded: { structs, ds } }: Reading): boolean {
+  return structs.length === 0 && ds.clients.size === 0;
+}
+
+/** What of a turn the rows of the list follow from. */
+interface Placed {
+  upserted: PlacedEntry[];
+  removed: string[];
+  /** Entries the list has now and had not before, and those it lost, with their tracks. */
+  gained: { tracks: number; track_ids: string[] };
+  lost: { tracks: number; track_ids: string[] };
 }
 
 /** Whether a client says that it has nothing. */
@@ -157,7 +182,8 @@ export async function openPlaylistRoom(
   let seq = log.last_seq;
   let rows = log.updates.length;
   let storedBytes = log.updates.reduce((sum, bytes) => sum + bytes.byteLength, 0);
-  const knownTracks = new Set<string>();
+  /** Tracks the library has, with their seconds. */
+  const knownTracks = new Map<string, number>();
   const members = new Set<Member>();
   const awareness = createAwarenessStates();
   let queue: Work[] = [];
@@ -168,39 +194,64 @@ export async function openPlaylistRoom(
   let turn: Turn | null = null;
   /** Who the transaction being applied belongs to, and what it is as a whole. */
   let author = '';
+  let isOwnEdit = false;
   let act: PlaylistAct | null = null;
   const onUpdate = (bytes: Uint8Array) => turn?.updates.push(bytes);
+  /** [PL26] Keeps what an edit of the server's did, as people see it. */
   const onTransaction = (transaction: Y.Transaction) => {
-    if (turn === null) return;
-    const order = orderOf(held.doc) as unknown as AnyType;
-    for (const [type, keys] of transaction.changed) {
-      const isMeta = type === (metaOf(held.doc) as unknown);
-      for (const key of keys) {
-        if (key === null) continue;
-        if (isMeta) turn.metaTouched.add(key);
-        // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
-        else if (!turn.touched.has(key)) turn.touched.set(key, author);
-        if (type === (entriesOf(held.doc) as unknown)) turn.set.add(key);
+    if (turn === null || !isOwnEdit) return;
+    const before: Before = { entries: new Map(), places: new Map(), meta: new Map() };
+    for (const [root, type] of [
+      ['entries', entriesOf(held.doc)],
+      ['places', orderOf(held.doc)],
+      ['meta', metaOf(held.doc)],
+    ] as const) {
+      if (!transaction.changed.has(type as unknown as AnyType)) continue;
+      const { keys } = new Y.YEvent(type as unknown as AnyType, transaction);
+      for (const [key, { action, oldValue }] of keys) {
+        before[root].set(key, (action === 'add' ? undefined : oldValue) as never);
       }
-      if (type !== order) note(turn, transaction, type);
+    }
+    note(turn, before);
+  };
+
+  /** What keys of the document hold. */
+  function lookAt({ entries, order, meta }: Verdict['touched']): Before {
+    const [values, places, words] = [entriesOf(held.doc), orderOf(held.doc), metaOf(held.doc)];
+    const before: Before = { entries: new Map(), places: new Map(), meta: new Map() };
+    for (const key of entries) before.entries.set(key, values.get(key));
+    for (const key of order) before.places.set(key, places.get(key));
+    for (const key of meta) before.meta.set(key, words.get(key));
+    return before;
+  }
+
+  /** [PL26] Keeps what became of keys that held this `before`, as people see it. */
+  function note(current: Turn, before: Before): void {
+    const [values, places, words] = [entriesOf(held.doc), orderOf(held.doc), metaOf(held.doc)];
+    for (const [key, was] of before.entries) {
+      if (!current.touched.has(key)) current.touched.set(key, { by: author, before: was });
+      const isThere = values.has(key);
+      if (was === undefined && isThere) {
+        current.added.add(key);
+        factOf(current, 'added').entry_ids.push(key);
+      } else if (was !== undefined && !isThere) factOf(current, 'removed').entry_ids.push(key);
     }
     // After the entries: a place of one that was just added is no move.
-    if (transaction.changed.has(order)) note(turn, transaction, order);
-  };
-  /** [PL26] Keeps what a transaction did to one of the maps, as people see it. */
-  function note(current: Turn, transaction: Y.Transaction, type: AnyType): void {
-    for (const [key, { action, oldValue }] of new Y.YEvent(type, transaction).keys) {
-      if (type === (entriesOf(held.doc) as unknown)) {
-        if (action === 'add') current.added.add(key);
-        if (action !== 'update') factOf(current, action === 'add' ? 'added' : 'removed').entry_ids.push(key);
-      } else if (type === (orderOf(held.doc) as unknown)) {
-        if (action === 'delete' || current.added.has(key) || !entriesOf(held.doc).has(key)) continue;
-        const { entry_ids } = factOf(current, act?.kind ?? 'moved');
-        if (entry_ids.at(-1) !== key) entry_ids.push(key);
-      } else if (key === 'name') {
+    for (const [key, was] of before.places) {
+      // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
+      if (!current.touched.has(key)) current.touched.set(key, { by: author, before: values.get(key) });
+      const is = places.get(key);
+      if (is === undefined || is === was || current.added.has(key) || !values.has(key)) continue;
+      const { entry_ids } = factOf(current, act?.kind ?? 'moved');
+      if (entry_ids.at(-1) !== key) entry_ids.push(key);
+    }
+    for (const [key, was] of before.meta) {
+      current.metaTouched.add(key);
+      if (words.get(key as 'name') === was) continue;
+      if (key === 'name') {
         const fact = factOf(current, 'renamed');
-        const from = fact.details?.from ?? (typeof oldValue === 'string' ? oldValue : '');
-        fact.details = { from, to: metaOf(held.doc).get('name') ?? '' };
+        const from = fact.details?.from ?? (typeof was === 'string' ? was : '');
+        fact.details = { from, to: words.get('name') ?? '' };
       } else if (key === 'description') factOf(current, 'described');
     }
   }
@@ -275,31 +326,34 @@ export async function openPlaylistRoom(
   const superseded = () => new Refusal('superseded', 'a copy of an earlier epoch');
 
   /** [PL4] Takes one update into the document in memory, if the referee allows it. */
-  function applyUpdate(current: Turn, member: Member, reading: Reading, knowledge: Omit<Knowledge, 'user_id'>): void {
+  function applyUpdate(current: Turn, { work, reading }: Read, knowledge: Omit<Knowledge, 'user_id'>): void {
+    const { member, bytes } = work;
     if (member.hasLeft || member.role === null) return;
     const actor = member.peer.actor();
     // Whoever has nothing of their own says so as they open: no reason to take in a large document.
-    if (reading.decoded.structs.length === 0 && reading.decoded.ds.clients.size === 0) return;
+    if (isNothing(reading)) return;
     if (namesAny(reading, retired)) throw superseded();
-    const { adds, newClients } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
+    const { adds, newClients, touched } = judgeSafely(reading, { ...knowledge, user_id: actor.user_id });
     // Every client sends its state when it opens; one that adds nothing is no edit, whoever sends it.
     if (!adds) return;
     if (listVerdict(actor, editDocument, member.role) !== 'yes')
       throw new Refusal('access_withdrawn', 'an edit by somebody who may only read');
-    if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
+    if (storedBytes + bytes.byteLength > MAX_DOCUMENT_BYTES) {
       storedBytes = Y.encodeStateAsUpdate(held.doc).byteLength;
-      if (storedBytes + reading.bytes.byteLength > MAX_DOCUMENT_BYTES) {
+      if (storedBytes + bytes.byteLength > MAX_DOCUMENT_BYTES) {
         throw new Refusal('too_large', 'a playlist document holds at most 8 MiB');
       }
     }
     author = actor.user_id;
+    const before = lookAt(touched);
     try {
-      Y.applyUpdate(held.doc, reading.bytes, member);
+      Y.applyUpdate(held.doc, bytes, member);
     } catch (error) {
       // Final for its sender, who would otherwise come back with it again and again.
       refuse(member, new Refusal('malformed', 'could not be taken in'));
       throw error;
     }
+    note(current, before);
     for (const client_id of newClients) {
       clients.set(client_id, actor.user_id);
       current.clients.set(client_id, actor.user_id);
@@ -308,10 +362,50 @@ export async function openPlaylistRoom(
     current.authors.add(member);
   }
 
+  /** Reads what a turn's updates say. Who sent bytes that cannot be read is refused. */
+  function readAll(works: readonly Work[]): Map<Work, Read> {
+    const all = new Map<Work, Read>();
+    for (const work of works) {
+      if (work.kind !== 'update' || work.member.hasLeft || work.member.role === null) continue;
+      try {
+        all.set(work, { work, reading: readUpdate(work.bytes) });
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        refuse(work.member, error);
+      }
+    }
+    return all;
+  }
+
+  /** Takes updates that came in one after another, in one transaction: each is judged on what those before it made of the document. */
+  function applyUpdates(current: Turn, reads: readonly Read[], knowledge: Omit<Knowledge, 'user_id'>): void {
+    const applyAll = () => {
+      for (const read of reads) {
+        const { member, isSync } = read.work;
+        try {
+          applyUpdate(current, read, knowledge);
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+          // Edited right after a reconnect, on top of offline edits that come with its first sync: that will hold this too.
+          const isEarly = error instanceof Gap && !member.hasSynced && !isSync;
+          if (!isEarly) refuse(member, error);
+        }
+        member.hasSynced ||= isSync;
+        if (held.clientID !== null && isBroken(held.doc)) {
+          refuse(member, new Refusal('malformed', 'left a gap'));
+          throw new Error('the referee let an update pass that leaves a gap');
+        }
+      }
+    };
+    if (reads.every(({ reading }) => isNothing(reading))) applyAll();
+    else held.doc.transact(applyAll);
+  }
+
   function applyEdit(current: Turn, work: Extract<Work, { kind: 'edit' }>): void {
     author = work.user_id;
     act = work.act;
     const before = current.updates.length;
+    isOwnEdit = true;
     try {
       const value = held.doc.transact(() => work.edit(held.doc), work);
       current.edits.push({ work, value });
@@ -324,29 +418,48 @@ export async function openPlaylistRoom(
         current.act ??= act;
       }
       act = null;
+      isOwnEdit = false;
     }
     if (work.beside !== undefined && current.updates.length > before) current.besides.push(work.beside);
   }
 
-  function placed(current: Turn): { upserted: PlacedEntry[]; removed: string[] } {
-    const upserted: PlacedEntry[] = [];
-    const removed: string[] = [];
-    for (const [entry_id, set_by] of current.touched) {
-      const value = entriesOf(held.doc).get(entry_id);
-      if (value === undefined) removed.push(entry_id);
+  function placed(current: Turn): Placed {
+    const [values, places] = [entriesOf(held.doc), orderOf(held.doc)];
+    const all: Placed = {
+      upserted: [],
+      removed: [],
+      gained: { tracks: 0, track_ids: [] },
+      lost: { tracks: 0, track_ids: [] },
+    };
+    for (const [entry_id, { by: set_by, before }] of current.touched) {
+      const value = values.get(entry_id);
+      if (value === undefined) all.removed.push(entry_id);
       else {
-        const order_key = orderOf(held.doc).get(entry_id) ?? null;
-        upserted.push({
-          entry_id,
-          track_id: value.track_id,
-          text: value.text ?? null,
-          order_key,
-          set_by,
-          isSet: current.set.has(entry_id),
-        });
+        const { track_id, text = null } = value;
+        all.upserted.push({ entry_id, track_id, text, order_key: places.get(entry_id) ?? null, set_by });
       }
+      if ((value === undefined) === (before === undefined)) continue;
+      const side = value === undefined ? all.lost : all.gained;
+      const track_id = (value ?? before)?.track_id;
+      side.tracks++;
+      if (typeof track_id === 'string') side.track_ids.push(track_id);
     }
-    return { upserted, removed };
+    return all;
+  }
+
+  /** What a list gains by a turn: entries, and seconds of music. */
+  async function countedOf({ gained, lost }: Placed): Promise<Append['counted']> {
+    await learn([...gained.track_ids, ...lost.track_ids]);
+    const seconds = (track_ids: readonly string[]) =>
+      track_ids.reduce((sum, track_id) => sum + (knownTracks.get(track_id) ?? 0), 0);
+    return { tracks: gained.tracks - lost.tracks, seconds: seconds(gained.track_ids) - seconds(lost.track_ids) };
+  }
+
+  async function learn(track_ids: Iterable<string>): Promise<void> {
+    const unknown = [...new Set(track_ids)].filter((track_id) => !knownTracks.has(track_id));
+    if (unknown.length === 0) return;
+    const lengths = await trackLengths(ctx.db, unknown);
+    for (const { id, duration } of lengths.values()) knownTracks.set(id, duration ?? 0);
   }
 
   /** [PL27] Whether the list is to be kept as it was before a turn, and why. */
@@ -361,16 +474,15 @@ export async function openPlaylistRoom(
   }
 
   /** What the referee must know of the world, looked up once for a whole turn. */
-  async function lookUp(works: readonly Work[]): Promise<Omit<Knowledge, 'user_id'>> {
+  async function lookUp(reads: Iterable<Read>): Promise<Omit<Knowledge, 'user_id'>> {
     const track_ids = new Set<string>();
     const entry_ids = new Set<string>();
-    for (const work of works) {
-      if (work.kind !== 'update') continue;
-      for (const id of work.reading.track_ids) if (!knownTracks.has(id)) track_ids.add(id);
+    for (const { reading } of reads) {
+      for (const id of reading.track_ids) track_ids.add(id);
       // In the first epoch the ledger knows no entry that was never in the document.
-      for (const id of work.reading.entry_ids) if (epoch > 1 || wasEverSet(held.doc, id)) entry_ids.add(id);
+      for (const id of reading.entry_ids) if (epoch > 1 || wasEverSet(held.doc, id)) entry_ids.add(id);
     }
-    if (track_ids.size > 0) for (const id of await existingTrackIds(ctx.db, [...track_ids])) knownTracks.add(id);
+    await learn(track_ids);
     const rows = entry_ids.size === 0 ? [] : await ledgerEntries(ctx.db, playlist_id, [...entry_ids]);
     const ledger = new Map(rows.map((row) => [row.entry_id, row]));
     return {
@@ -392,7 +504,6 @@ export async function openPlaylistRoom(
     const current: Turn = {
       updates: [],
       touched: new Map(),
-      set: new Set(),
       metaTouched: new Set(),
       users: new Set(),
       authors: new Set(),
@@ -403,27 +514,20 @@ export async function openPlaylistRoom(
       edits: [],
       besides: [],
     };
-    const knowledge = await lookUp(works);
+    const reads = readAll(works);
+    const knowledge = await lookUp(reads.values());
     turn = current;
     try {
+      let run: Read[] = [];
       for (const work of works) {
-        if (work.kind === 'edit') applyEdit(current, work);
-        else if (work.kind === 'update') {
-          try {
-            applyUpdate(current, work.member, work.reading, knowledge);
-          } catch (error) {
-            if (!(error instanceof Refusal)) throw error;
-            // Edited right after a reconnect, on top of offline edits that come with its first sync: that will hold this too.
-            const isEarly = error instanceof Gap && !work.member.hasSynced && !work.isSync;
-            if (!isEarly) refuse(work.member, error);
-          }
-          work.member.hasSynced ||= work.isSync;
-          if (held.clientID !== null && isBroken(held.doc)) {
-            refuse(work.member, new Refusal('malformed', 'left a gap'));
-            throw new Error('the referee let an update pass that leaves a gap');
-          }
-        }
+        const read = reads.get(work);
+        if (read !== undefined) run.push(read);
+        if (work.kind !== 'edit') continue;
+        applyUpdates(current, run, knowledge);
+        run = [];
+        applyEdit(current, work);
       }
+      applyUpdates(current, run, knowledge);
     } finally {
       turn = null;
     }
@@ -434,8 +538,9 @@ export async function openPlaylistRoom(
         ? (metaOf(held.doc).get('description') ?? '')
         : undefined;
       const change = placed(current);
+      const { upserted, removed } = change;
       const now = epochSeconds(ctx.clock);
-      const checkpoint = checkpointBefore(current, change.removed.length, now);
+      const checkpoint = checkpointBefore(current, removed.length, now);
       const append: Append = {
         playlist_id,
         epoch,
@@ -446,10 +551,12 @@ export async function openPlaylistRoom(
         facts: [...current.facts.values()],
         checkpoint,
         change: {
-          ...change,
+          upserted,
+          removed,
           ...(name === undefined || name === '' ? {} : { name }),
           ...(description === undefined ? {} : { description }),
         },
+        counted: await countedOf(change),
         besides: current.besides,
       };
       known = await appendUpdate(ctx, append, known);
@@ -551,7 +658,8 @@ export async function openPlaylistRoom(
       return;
     }
     queue.push(work);
-    running ??= Promise.resolve().then(drain);
+    // What other sockets have sent by now is read first, and goes with it.
+    running ??= turnOfTheLoop().then(drain);
   }
 
   function requirePace(bucket: TokenBucket, cost = 1): void {
@@ -570,7 +678,7 @@ export async function openPlaylistRoom(
           push({ kind: 'step1', member, stateVector: frame.stateVector });
           return;
         case 'update':
-          push({ kind: 'update', member, reading: readUpdate(frame.bytes), isSync: frame.isSync });
+          push({ kind: 'update', member, bytes: frame.bytes, isSync: frame.isSync });
           return;
         case 'awareness': {
           if (listVerdict(member.peer.actor(), showAwareness, member.role) !== 'yes') return;

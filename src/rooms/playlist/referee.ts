@@ -35,7 +35,6 @@ type Struct = Decoded['structs'][number];
 
 /** An update whose bytes could be read, not judged yet. */
 export interface Reading {
-  bytes: Uint8Array;
   decoded: Decoded;
   /** Track ids it names; their existence is looked up before it is judged. */
   track_ids: Set<string>;
@@ -48,6 +47,8 @@ export interface Verdict {
   adds: boolean;
   /** Client ids that nobody has used in this document before. */
   newClients: number[];
+  /** Keys of each map that it sets or takes away. */
+  touched: Record<Root, Set<string>>;
 }
 
 /** What judging needs to know beside the document. */
@@ -78,7 +79,7 @@ export function readUpdate(bytes: Uint8Array): Reading {
       if (struct.parentSub !== null) entry_ids.add(struct.parentSub);
     }
   }
-  return { bytes, decoded, track_ids, entry_ids };
+  return { decoded, track_ids, entry_ids };
 }
 
 /** Whether an update says or removes anything of these client ids. */
@@ -99,13 +100,14 @@ export function knowsAny(stateVector: Uint8Array, client_ids: ReadonlySet<number
   }
 }
 
+const ROOTS = ['meta', 'entries', 'order'] as const;
+type Root = (typeof ROOTS)[number];
+
 /** Which root map and key an item belongs to. */
 interface Place {
-  root: string;
+  root: Root;
   key: string;
 }
-
-const ROOTS = ['meta', 'entries', 'order'] as const;
 
 /** Whether an update removes all of what it says from `clock` to `end`. */
 function isCovered(ds: Decoded['ds'], client: number, clock: number, end: number): boolean {
@@ -126,11 +128,11 @@ function structAt(structs: readonly Struct[], clock: number): Struct | undefined
   return undefined;
 }
 
-function isRoot(name: string): boolean {
+function isRoot(name: string): name is Root {
   return (ROOTS as readonly string[]).includes(name);
 }
 
-function rootNameOf(doc: Y.Doc, type: unknown): string | null {
+function rootNameOf(doc: Y.Doc, type: unknown): Root | null {
   return ROOTS.find((name) => doc.share.get(name) === type) ?? null;
 }
 
@@ -166,7 +168,7 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
       trail.push(struct);
       const parent: unknown = struct.parent;
       if (typeof parent === 'string' || parent instanceof Y.AbstractType) {
-        const root = typeof parent === 'string' ? parent : rootNameOf(doc, parent);
+        const root = typeof parent === 'string' ? (isRoot(parent) ? parent : null) : rootNameOf(doc, parent);
         if (root === null || struct.parentSub === null) throw new Refusal('schema', 'not an item of a root map');
         place = { root, key: struct.parentSub };
       } else if (parent === null && struct.origin !== null) {
@@ -183,6 +185,7 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
   const known = new Map<number, number>();
   const newClients = new Set<number>();
   const newEntries = new Set<string>();
+  const touched: Verdict['touched'] = { meta: new Set(), entries: new Set(), order: new Set() };
   let adds = false;
   const stateOf = (client: number) => known.get(client) ?? Y.getState(doc.store, client);
 
@@ -211,6 +214,7 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     if (owner === undefined) newClients.add(client);
     if (newClients.size > MAX_NEW_CLIENTS) throw new Refusal('too_fast', 'too many new client ids at once');
     known.set(client, end);
+    touched[place.root].add(place.key);
     adds = true;
     // Only overwritten values are ever joined into one item; each could come back by an undo, so each is judged.
     if (struct.length > 1 && !isCovered(ds, client, clock, end)) throw new Refusal('schema', 'several values at once');
@@ -242,10 +246,15 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
       // Yjs keeps an empty range for later and stumbles over it.
       if (len < 1) throw new Refusal('malformed', 'an impossible length');
       if (clock + len > state) throw new Gap('removes something that is not there');
-      adds ||= !isAllDeleted(doc, client, clock, len);
+      for (const item of liveIn(doc, client, clock, clock + len)) {
+        adds = true;
+        // What the document holds is an item of one of its maps, or it would not be there.
+        const root = rootNameOf(doc, item.parent);
+        if (root !== null && item.parentSub !== null) touched[root].add(item.parentSub);
+      }
     }
   }
-  return { adds, newClients: [...newClients] };
+  return { adds, newClients: [...newClients], touched };
 }
 
 /** Whether an entry was ever set in the document, also one that was removed since. */
@@ -263,7 +272,7 @@ function countWith(doc: Y.Doc, newEntries: ReadonlySet<string>): number {
   return total;
 }
 
-function isAllowedKey(root: string, key: string): boolean {
+function isAllowedKey(root: Root, key: string): boolean {
   if (root === 'meta') return key === 'name' || key === 'description';
   return (root === 'entries' || root === 'order') && ID_PATTERN.test(key);
 }
@@ -322,13 +331,13 @@ function sameText(a: EntryTextValue | null, b: EntryTextValue | null): boolean {
   return keys.every((key) => a[key] === b[key]);
 }
 
-function isAllDeleted(doc: Y.Doc, client: number, clock: number, len: number): boolean {
+/** Items of a client in a document that are still there, between two of its clocks. */
+function* liveIn(doc: Y.Doc, client: number, from: number, to: number): Generator<Y.Item> {
   const structs = doc.store.clients.get(client);
-  if (structs === undefined || clock + len > Y.getState(doc.store, client)) return false;
-  for (let i = Y.findIndexSS(structs, clock); i < structs.length; i++) {
+  if (structs === undefined || from >= Y.getState(doc.store, client)) return;
+  for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
     const struct = structs[i];
-    if (struct === undefined || struct.id.clock >= clock + len) return true;
-    if (!struct.deleted) return false;
+    if (struct === undefined || struct.id.clock >= to) return;
+    if (struct instanceof Y.Item && !struct.deleted) yield struct;
   }
-  return true;
 }

@@ -62,7 +62,7 @@ describe.each(DIALECTS)('epochs on $name', (dialect) => {
       const tracks = await putTracks(world.server.ctx, 2);
       await ana.rest.post(`/playlists/${id}/tracks`, { track_ids: tracks });
       await world.server.ctx.write(async (trx) => {
-        await trx.deleteFrom('playlist_tracks').where('playlist_id', '=', id).execute();
+        await trx.updateTable('playlist_entries').set({ is_live: 0 }).where('playlist_id', '=', id).execute();
         await trx
           .updateTable('playlist_updates')
           .set({ bytes: new Uint8Array([255]) })
