@@ -47,6 +47,7 @@ const ctx: Ctx = {
   db: database.db,
   write: (fn) => database.write(fn),
   writeUnit: (statements) => database.writeUnit(statements),
+  turnToWrite: () => database.turnToWrite(),
   dialect: database.dialect,
   clock: { nowMs: () => Date.now() },
   ids: newIds,

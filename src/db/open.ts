@@ -19,6 +19,11 @@ export interface Database<S> {
    * @returns false when a `mustChange` statement changed too little; then nothing of the unit stays
    */
   writeUnit(unit: Unit, after?: Promise<unknown>): Promise<UnitOutcome>;
+  /**
+   * Resolves when a unit handed in now would not wait for those before it: who gathers work until then gathers all there is.
+   * PostgreSQL takes several at once, so that it is always somebody's turn.
+   */
+  turnToWrite(): Promise<void>;
   dialect: SqlDialect;
   close(): Promise<void>;
 }
@@ -64,6 +69,7 @@ export function openSqliteDatabase<S>(file: string): Database<S> {
     db,
     write: (fn) => writer.write(fn),
     writeUnit: (unit) => writer.writeUnit(unit),
+    turnToWrite: () => writer.turnToWrite(),
     dialect: sqliteDialect,
     async close() {
       await writer.close();
@@ -78,6 +84,7 @@ export function wrapPostgres<S>(db: Kysely<S>): Database<S> {
     db,
     write: (fn) => db.transaction().execute(fn),
     writeUnit: (unit, after) => writeUnit(db, unit, after),
+    turnToWrite: () => Promise.resolve(),
     dialect: postgresDialect,
     close: () => db.destroy(),
   };

@@ -13,11 +13,15 @@ export type WriterStep =
   | { op: 'begin'; untilMs: number }
   | { op: 'query'; sql: string; parameters: readonly unknown[] }
   /** A group of its own, from `begin` to `commit`: units whose statements are all known. */
-  | { op: 'units'; group: WriterGroup | string; untilMs: number };
-/** As JSON where no value is bytes: structured cloning of many small arrays takes ten times as long. */
+  | { op: 'units'; group: string; bytes: readonly Uint8Array[]; untilMs: number };
+/** Sent as JSON, with bytes beside it: structured cloning of many small arrays takes ten times as long. */
 export interface WriterGroup {
   sqls: readonly string[];
   units: readonly WriterUnit[];
+}
+/** Among the parameters of a group: which of its bytes. */
+export interface BytesAt {
+  bytes: number;
 }
 /** A unit's statements, one after another: which of `sqls`, its parameters, and how many rows it must change. */
 export type WriterUnit = readonly (number | readonly unknown[])[];
@@ -55,10 +59,16 @@ function describe(error: unknown): { message: string; code: string } {
   return { message: error instanceof Error ? error.message : String(error), code };
 }
 
-function changesOf(sql: string, parameters: readonly unknown[]): number {
+function changesOf(sql: string, parameters: readonly unknown[], bytes: readonly Uint8Array[]): number {
   const statement = prepare(sql);
-  const bound = parameters.map(toBindable);
+  const bound = parameters.map((value) =>
+    typeof value === 'object' && value !== null ? toBindable(bytes[(value as BytesAt).bytes]) : value,
+  );
   return statement.reader ? statement.all(bound).length : statement.run(bound).changes;
+}
+
+interface ReceivedGroup extends WriterGroup {
+  bytes: readonly Uint8Array[];
 }
 
 /** A unit failed after it had changed something, which cannot be undone alone. */
@@ -69,7 +79,7 @@ class HalfDone extends Error {}
  * is rare, and most fail at their first statement. So units run without, and only when one fails later is the group begun again with.
  * @throws HalfDone without a savepoint; Error when the whole group is lost; any other failure of one unit is its outcome
  */
-function runUnit(sqls: readonly string[], unit: WriterUnit, hasSavepoint: boolean): WriterOutcome {
+function runUnit({ sqls, bytes }: ReceivedGroup, unit: WriterUnit, hasSavepoint: boolean): WriterOutcome {
   // One statement is whole or not at all by itself.
   const isSaved = hasSavepoint && unit.length > 3;
   if (isSaved) savepoint.run();
@@ -77,7 +87,7 @@ function runUnit(sqls: readonly string[], unit: WriterUnit, hasSavepoint: boolea
   let changed = 0;
   try {
     for (let i = 0; i < unit.length && outcome === true; i += 3) {
-      const changes = changesOf(sqls[unit[i] as number] ?? '', unit[i + 1] as readonly unknown[]);
+      const changes = changesOf(sqls[unit[i] as number] ?? '', unit[i + 1] as readonly unknown[], bytes);
       changed += changes;
       if (changes < (unit[i + 2] as number)) outcome = false;
     }
@@ -113,7 +123,7 @@ function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-function runUnits(group: WriterGroup, untilMs: number): WriterOutcome[] | null {
+function runUnits(group: ReceivedGroup, untilMs: number): WriterOutcome[] | null {
   begin(untilMs);
   try {
     const outcomes = runAll(group);
@@ -125,14 +135,14 @@ function runUnits(group: WriterGroup, untilMs: number): WriterOutcome[] | null {
   }
 }
 
-function runAll({ sqls, units }: WriterGroup): WriterOutcome[] {
+function runAll(group: ReceivedGroup): WriterOutcome[] {
   try {
-    return units.map((unit) => runUnit(sqls, unit, false));
+    return group.units.map((unit) => runUnit(group, unit, false));
   } catch (error) {
     if (!(error instanceof HalfDone)) throw error;
     rollback.run();
     beginImmediate.run();
-    return units.map((unit) => runUnit(sqls, unit, true));
+    return group.units.map((unit) => runUnit(group, unit, true));
   }
 }
 
@@ -185,8 +195,11 @@ function run(step: Exclude<WriterStep, { op: 'units' }>): { rows: unknown[]; cha
 port.on('message', ({ id, step }: { id: number; step: WriterStep }) => {
   try {
     if (step.op === 'units') {
-      const group = typeof step.group === 'string' ? (JSON.parse(step.group) as WriterGroup) : step.group;
-      port.postMessage({ id, outcomes: runUnits(group, step.untilMs) } satisfies WriterAnswer);
+      const group = JSON.parse(step.group) as WriterGroup;
+      port.postMessage({
+        id,
+        outcomes: runUnits({ ...group, bytes: step.bytes }, step.untilMs),
+      } satisfies WriterAnswer);
       return;
     }
     port.postMessage({ id, ...run(step) } satisfies WriterAnswer);

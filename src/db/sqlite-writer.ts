@@ -2,7 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { WRITER_PATIENCE_MS } from './sqlite-open.ts';
-import type { WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
+import type { BytesAt, WriterAnswer, WriterGroup, WriterOutcome, WriterStep } from './sqlite-worker.ts';
 import type { Unit, UnitOutcome, UnitStatement } from './unit.ts';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transaction } from 'kysely';
 
@@ -42,6 +42,8 @@ export interface SqliteWriter<S> {
   write<T>(fn: (trx: Transaction<S>) => Promise<T>): Promise<T>;
   /** One unit of work in one message; those that come while others are on their way to the disk go together. */
   writeUnit(unit: Unit): Promise<UnitOutcome>;
+  /** Resolves when a unit handed in now would not wait for those before it, unless another program holds the database. */
+  turnToWrite(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -95,6 +97,14 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
 
   let units: PendingUnit[] = [];
   let areUnitsOnTheirWay = false;
+  /** Who waits for the units before theirs. */
+  let freed: (() => void)[] = [];
+
+  function free(): void {
+    const waiters = freed;
+    freed = [];
+    for (const waiter of waiters) waiter();
+  }
 
   /** Looks, while another program holds the database, for who is in line behind others that wait for it. */
   let looking: NodeJS.Timeout | null = null;
@@ -115,15 +125,17 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
 
   /** Learns from how a group began whether the database is held by somebody else. */
   function watch(began: Promise<unknown>): void {
-    const free = () => {
+    const isFree = () => {
       if (looking !== null) clearInterval(looking);
       looking = null;
     };
-    began.then(free, (error: unknown) => {
+    began.then(isFree, (error: unknown) => {
       // Any other failure shows at a later step of the group, at the latest at its commit.
-      if (!isHeldBy(error)) return free();
+      if (!isHeldBy(error)) return isFree();
       refuseLate(error);
       looking ??= setInterval(() => refuseLate(error), HELD_LOOK_MS).unref();
+      // Their patience counts from when they are in line.
+      free();
     });
   }
 
@@ -227,9 +239,11 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         watch(answer);
         await driver.releaseConnection(connection);
         await settle(sending, answer);
+        free();
       }
     } finally {
       areUnitsOnTheirWay = false;
+      free();
     }
   }
 
@@ -294,6 +308,10 @@ export function startSqliteWriter<S>(file: string): SqliteWriter<S> {
         if (!areUnitsOnTheirWay) void sendUnits();
       });
     },
+    turnToWrite() {
+      if (!areUnitsOnTheirWay || looking !== null || dead !== null) return Promise.resolve();
+      return new Promise((resolve) => freed.push(resolve));
+    },
     async close() {
       await kysely.destroy();
       // Kysely leaves alone a driver it never used, and the worker with it.
@@ -324,19 +342,25 @@ function isKnown(pending: PendingUnit): boolean {
 /** Each text of SQL once, however many units use it: taking it over to the worker costs more than running it. */
 function toStep(pending: readonly PendingUnit[]): WriterStep {
   const numbers = new Map<string, number>();
-  let hasBytes = false;
+  const bytes: Uint8Array[] = [];
+  const toJson = (value: unknown): unknown => {
+    if (!(value instanceof Uint8Array)) return value;
+    // Of a view its whole buffer would be copied.
+    bytes.push(value.byteLength === value.buffer.byteLength ? value : value.slice());
+    return { bytes: bytes.length - 1 } satisfies BytesAt;
+  };
   const units = pending.map(({ statements }) => {
     const steps: (number | readonly unknown[])[] = [];
     for (const { sql, parameters, mustChange = false } of statements) {
       const number = numbers.get(sql) ?? numbers.size;
       numbers.set(sql, number);
-      hasBytes ||= parameters.some((parameter) => typeof parameter === 'object' && parameter !== null);
-      steps.push(number, parameters, Number(mustChange));
+      const hasBytes = parameters.some((parameter) => parameter instanceof Uint8Array);
+      steps.push(number, hasBytes ? parameters.map(toJson) : parameters, Number(mustChange));
     }
     return steps;
   });
   const group: WriterGroup = { sqls: [...numbers.keys()], units };
   // Those in line are in the order they came.
   const untilMs = pending[0]?.untilMs ?? 0;
-  return { op: 'units', group: hasBytes ? group : JSON.stringify(group), untilMs };
+  return { op: 'units', group: JSON.stringify(group), bytes, untilMs };
 }

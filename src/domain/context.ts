@@ -18,6 +18,8 @@ export interface Ctx {
    * `mustChange` one changed nothing.
    */
   writeUnit(unit: Unit, after?: Promise<unknown>): Promise<boolean>;
+  /** Resolves when a unit handed in now would not wait for those before it. */
+  turnToWrite(): Promise<void>;
   dialect: SqlDialect;
   clock: Clock;
   ids: Ids;

@@ -154,6 +154,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     db: database.db,
     write: (fn) => database.write(fn),
     writeUnit: (unit, after) => database.writeUnit(unit, after),
+    turnToWrite: () => database.turnToWrite(),
     dialect: database.dialect,
     clock: options.clock ?? systemClock,
     ids: options.ids ?? newIds,

@@ -87,6 +87,45 @@ describe.each(DIALECTS)('writing on $name', (dialect) => {
     expect(await hashes()).toEqual(['first', 'late', 'other']);
   });
 
+  test('[DB3] a unit that fails late leaves nothing of itself, and all of the others of its group', async () => {
+    const statement = (query: { compile(): { sql: string; parameters: readonly unknown[] } }, mustChange = 0) => {
+      const { sql: text, parameters } = query.compile();
+      return { sql: text, parameters, mustChange };
+    };
+    const add = (hash: string) =>
+      statement(
+        database.db.insertInto('one_time_links').values({ hash, purpose: 'setup', created_at: 1, expires_at: 2 }),
+      );
+    const touch = (hash: string, rows: number) =>
+      statement(database.db.updateTable('one_time_links').set({ expires_at: 3 }).where('hash', '=', hash), rows);
+    const outcomes = await Promise.allSettled([
+      database.writeUnit([add('a'), touch('a', 1)]),
+      // Nothing to undo.
+      database.writeUnit([touch('nobody', 1), add('b')]),
+      // Too little is changed after something was.
+      database.writeUnit([add('c'), touch('c', 2)]),
+      // An error after something was changed.
+      database.writeUnit([add('d'), add('a')]),
+      database.writeUnit([add('e'), touch('a', 1)]),
+    ]);
+    expect(outcomes.map((one) => (one.status === 'fulfilled' ? one.value : 'failed'))).toEqual([
+      true,
+      false,
+      false,
+      'failed',
+      true,
+    ]);
+    expect(await hashes()).toEqual(['a', 'e']);
+  });
+
+  test('[DB3] whose turn it is to write learns of it, also when another unit fails', async () => {
+    await database.turnToWrite();
+    const failing = database.writeUnit([{ sql: 'nonsense', parameters: [] }]);
+    const turn = database.turnToWrite();
+    await expect(failing).rejects.toThrow();
+    await turn;
+  });
+
   test('[DB3] what happened is told after the commit, and not at all after a rollback', async () => {
     const ctx = testCtx(database);
     const event = { name: 'profile.changed', payload: { user_id: 'x' } } as const;

@@ -24,6 +24,7 @@ export function testCtx(database: TestDatabase, files?: Partial<Ctx['files']>): 
     db: database.db,
     write: (fn) => database.write(fn),
     writeUnit: (unit, after) => database.writeUnit(unit, after),
+    turnToWrite: () => database.turnToWrite(),
     dialect: database.dialect,
     clock: {
       nowMs: () => nowMs,

@@ -12,9 +12,9 @@ const FEW_REMOVED = 3;
 /** Checkpoints a list keeps: two days of editing without a break, and weeks of usual use. */
 const KEPT = 50;
 
-/** [PL27] Whether this many entries going at once are worth a checkpoint, of a list that had `before`. */
-export function isMassRemoval(removed: number, before: number): boolean {
-  return removed >= MANY_REMOVED || (removed >= FEW_REMOVED && removed > before * MANY_REMOVED_PART);
+/** [PL27] Whether this many entries one person takes away at once are worth a checkpoint, of a list that had `before`. */
+export function isMassRemoval(removed: number, before: () => number): boolean {
+  return removed >= MANY_REMOVED || (removed >= FEW_REMOVED && removed > before() * MANY_REMOVED_PART);
 }
 
 export interface NewCheckpoint {

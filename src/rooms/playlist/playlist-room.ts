@@ -34,7 +34,7 @@ import type { PlacedEntry } from '#domain/playlists/project-tracks.ts';
 import type { KnownList } from '#domain/playlists/turn-statements.ts';
 import type { Rate, TokenBucket } from '../token-bucket.ts';
 import type { Identity } from './awareness.ts';
-import type { Knowledge, Reading, Verdict } from './referee.ts';
+import type { Knowledge, Place, Reading, Verdict } from './referee.ts';
 
 /** One socket in a room, seen from the room. */
 export interface Peer {
@@ -112,12 +112,10 @@ interface Member {
   otherFrames: TokenBucket;
 }
 
-/** What keys of the three maps held before they were changed. */
-interface Before {
-  entries: Map<string, EntryValue | undefined>;
-  places: Map<string, string | undefined>;
-  meta: Map<string, string | undefined>;
-}
+/** What a place of the document held before it was changed. */
+type Was = { key: string } & (
+  { root: 'entries'; was: EntryValue | undefined } | { root: 'order' | 'meta'; was: string | undefined }
+);
 
 /** What one turn changed, as far as storage and peers need it. */
 interface Turn {
@@ -200,35 +198,35 @@ export async function openPlaylistRoom(
   /** [PL26] Keeps what an edit of the server's did, as people see it. */
   const onTransaction = (transaction: Y.Transaction) => {
     if (turn === null || !isOwnEdit) return;
-    const before: Before = { entries: new Map(), places: new Map(), meta: new Map() };
+    const before: Was[] = [];
     for (const [root, type] of [
       ['entries', entriesOf(held.doc)],
-      ['places', orderOf(held.doc)],
+      ['order', orderOf(held.doc)],
       ['meta', metaOf(held.doc)],
     ] as const) {
       if (!transaction.changed.has(type as unknown as AnyType)) continue;
       const { keys } = new Y.YEvent(type as unknown as AnyType, transaction);
       for (const [key, { action, oldValue }] of keys) {
-        before[root].set(key, (action === 'add' ? undefined : oldValue) as never);
+        before.push({ root, key, was: (action === 'add' ? undefined : oldValue) as never });
       }
     }
     note(turn, before);
   };
 
-  /** What keys of the document hold. */
-  function lookAt({ entries, order, meta }: Verdict['touched']): Before {
-    const [values, places, words] = [entriesOf(held.doc), orderOf(held.doc), metaOf(held.doc)];
-    const before: Before = { entries: new Map(), places: new Map(), meta: new Map() };
-    for (const key of entries) before.entries.set(key, values.get(key));
-    for (const key of order) before.places.set(key, places.get(key));
-    for (const key of meta) before.meta.set(key, words.get(key));
-    return before;
+  /** What places of the document hold. */
+  function lookAt(places: readonly Place[]): Was[] {
+    return places.map(({ root, key }): Was => {
+      if (root === 'entries') return { root, key, was: entriesOf(held.doc).get(key) };
+      if (root === 'order') return { root, key, was: orderOf(held.doc).get(key) };
+      return { root, key, was: metaOf(held.doc).get(key as 'name') };
+    });
   }
 
-  /** [PL26] Keeps what became of keys that held this `before`, as people see it. */
-  function note(current: Turn, before: Before): void {
-    const [values, places, words] = [entriesOf(held.doc), orderOf(held.doc), metaOf(held.doc)];
-    for (const [key, was] of before.entries) {
+  /** [PL26] Keeps what became of what was there before, as people see it. */
+  function note(current: Turn, before: readonly Was[]): void {
+    const [values, places] = [entriesOf(held.doc), orderOf(held.doc)];
+    for (const { root, key, was } of before) {
+      if (root !== 'entries') continue;
       if (!current.touched.has(key)) current.touched.set(key, { by: author, before: was });
       const isThere = values.has(key);
       if (was === undefined && isThere) {
@@ -237,7 +235,12 @@ export async function openPlaylistRoom(
       } else if (was !== undefined && !isThere) factOf(current, 'removed').entry_ids.push(key);
     }
     // After the entries: a place of one that was just added is no move.
-    for (const [key, was] of before.places) {
+    for (const { root, key, was } of before) {
+      if (root === 'entries') continue;
+      if (root === 'meta') {
+        noteWord(current, key, was);
+        continue;
+      }
       // The first to touch it in a turn: who adds an entry is who added it, though another moved it at once.
       if (!current.touched.has(key)) current.touched.set(key, { by: author, before: values.get(key) });
       const is = places.get(key);
@@ -245,16 +248,20 @@ export async function openPlaylistRoom(
       const { entry_ids } = factOf(current, act?.kind ?? 'moved');
       if (entry_ids.at(-1) !== key) entry_ids.push(key);
     }
-    for (const [key, was] of before.meta) {
-      current.metaTouched.add(key);
-      if (words.get(key as 'name') === was) continue;
-      if (key === 'name') {
-        const fact = factOf(current, 'renamed');
-        const from = fact.details?.from ?? (typeof was === 'string' ? was : '');
-        fact.details = { from, to: words.get('name') ?? '' };
-      } else if (key === 'description') factOf(current, 'described');
-    }
   }
+
+  /** Keeps that the list has another name or description. */
+  function noteWord(current: Turn, key: string, was: string | undefined): void {
+    current.metaTouched.add(key);
+    const words = metaOf(held.doc);
+    if (words.get(key as 'name') === was) return;
+    if (key === 'name') {
+      const fact = factOf(current, 'renamed');
+      const from = fact.details?.from ?? was ?? '';
+      fact.details = { from, to: words.get('name') ?? '' };
+    } else if (key === 'description') factOf(current, 'described');
+  }
+
   function factOf(current: Turn, kind: ChangeKind): ChangeFact {
     const key = `${author} ${kind}`;
     const fact = current.facts.get(key) ?? {
@@ -456,9 +463,10 @@ export async function openPlaylistRoom(
   }
 
   async function learn(track_ids: Iterable<string>): Promise<void> {
-    const unknown = [...new Set(track_ids)].filter((track_id) => !knownTracks.has(track_id));
-    if (unknown.length === 0) return;
-    const lengths = await trackLengths(ctx.db, unknown);
+    const unknown = new Set<string>();
+    for (const track_id of track_ids) if (!knownTracks.has(track_id)) unknown.add(track_id);
+    if (unknown.size === 0) return;
+    const lengths = await trackLengths(ctx.db, [...unknown]);
     for (const { id, duration } of lengths.values()) knownTracks.set(id, duration ?? 0);
   }
 
@@ -466,11 +474,17 @@ export async function openPlaylistRoom(
   function checkpointBefore(current: Turn, removed: number, now: number): NewCheckpoint | null {
     const user_id = current.users.size === 1 ? [...current.users][0]! : null;
     if (current.act !== null) return { ...current.act.checkpoint, user_id };
-    // Counting a map walks it, which an edit that removes little need not pay for.
-    const isMass = removed > 2 && isMassRemoval(removed, entriesOf(held.doc).size + removed - current.added.size);
+    const isMass = [...current.facts.values()].some(
+      (fact) => fact.kind === 'removed' && isMassRemoval(fact.entry_ids.length, () => sizeBefore(current, removed)),
+    );
     if (isMass) return { id: ctx.ids.id(), reason: 'before_removal', user_id };
     const isDue = now - checkpointed_at >= CHECKPOINT_EVERY_SECONDS;
     return isDue ? { id: ctx.ids.id(), reason: 'hourly', user_id } : null;
+  }
+
+  /** Counting a map walks it, which an edit that removes little need not pay for. */
+  function sizeBefore(current: Turn, removed: number): number {
+    return entriesOf(held.doc).size + removed - current.added.size;
   }
 
   /** What the referee must know of the world, looked up once for a whole turn. */
@@ -589,6 +603,8 @@ export async function openPlaylistRoom(
   async function drain(): Promise<void> {
     try {
       while (queue.length > 0) {
+        // What comes while others' turns are on their way to the disk goes with this one.
+        await ctx.turnToWrite();
         const works = queue;
         queue = [];
         try {

@@ -36,19 +36,19 @@ type Struct = Decoded['structs'][number];
 /** An update whose bytes could be read, not judged yet. */
 export interface Reading {
   decoded: Decoded;
-  /** Track ids it names; their existence is looked up before it is judged. */
-  track_ids: Set<string>;
+  /** Track ids it names, some perhaps repeatedly; their existence is looked up before it is judged. */
+  track_ids: string[];
   /** Entries it sets, for the ledger's word on them. */
-  entry_ids: Set<string>;
+  entry_ids: string[];
 }
 
 export interface Verdict {
   /** False: the document has all of it already. */
   adds: boolean;
   /** Client ids that nobody has used in this document before. */
-  newClients: number[];
-  /** Keys of each map that it sets or takes away. */
-  touched: Record<Root, Set<string>>;
+  newClients: readonly number[];
+  /** What it sets or takes away, each once. */
+  touched: readonly Place[];
 }
 
 /** What judging needs to know beside the document. */
@@ -69,14 +69,14 @@ export function readUpdate(bytes: Uint8Array): Reading {
   } catch (error) {
     throw new Refusal('malformed', `not a Yjs update: ${error instanceof Error ? error.name : 'unreadable'}`);
   }
-  const track_ids = new Set<string>();
-  const entry_ids = new Set<string>();
+  const track_ids: string[] = [];
+  const entry_ids: string[] = [];
   for (const struct of decoded.structs) {
     if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentAny)) continue;
     for (const value of struct.content.arr as unknown[]) {
       if (typeof value !== 'object' || value === null) continue;
-      if ('track_id' in value && typeof value.track_id === 'string') track_ids.add(value.track_id);
-      if (struct.parentSub !== null) entry_ids.add(struct.parentSub);
+      if ('track_id' in value && typeof value.track_id === 'string') track_ids.push(value.track_id);
+      if (struct.parentSub !== null) entry_ids.push(struct.parentSub);
     }
   }
   return { decoded, track_ids, entry_ids };
@@ -101,10 +101,10 @@ export function knowsAny(stateVector: Uint8Array, client_ids: ReadonlySet<number
 }
 
 const ROOTS = ['meta', 'entries', 'order'] as const;
-type Root = (typeof ROOTS)[number];
+export type Root = (typeof ROOTS)[number];
 
 /** Which root map and key an item belongs to. */
-interface Place {
+export interface Place {
   root: Root;
   key: string;
 }
@@ -142,52 +142,58 @@ function rootNameOf(doc: Y.Doc, type: unknown): Root | null {
  */
 export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): Verdict {
   const { structs, ds } = decoded;
-  const ownStructs = new Map<number, Struct[]>();
-  for (const struct of structs) {
-    const mine = ownStructs.get(struct.id.client) ?? [];
-    mine.push(struct);
-    ownStructs.set(struct.id.client, mine);
-  }
-  const places = new Map<Struct, Place>();
+  // Made when they are needed, since most updates are two structs of one client.
+  let ownStructs: Map<number, Struct[]> | null = null;
+  let places: Map<Struct, Place> | null = null;
 
   function find(id: Y.ID): Struct {
     if (id.clock < Y.getState(doc.store, id.client)) return Y.getItem(doc.store, id) as Struct;
+    ownStructs ??= Map.groupBy(structs, (struct) => struct.id.client);
     const found = structAt(ownStructs.get(id.client) ?? [], id.clock);
     if (found === undefined) throw new Gap('refers to something that is not there');
     return found;
   }
 
+  /** Where an item is that names the map and key it belongs to. */
+  function ownPlaceOf(struct: Struct): Place | null {
+    if (!(struct instanceof Y.Item)) throw new Refusal('schema', 'not an item of a map');
+    const parent: unknown = struct.parent;
+    if (typeof parent !== 'string' && !(parent instanceof Y.AbstractType)) return null;
+    const root = typeof parent === 'string' ? (isRoot(parent) ? parent : null) : rootNameOf(doc, parent);
+    if (root === null || struct.parentSub === null) throw new Refusal('schema', 'not an item of a root map');
+    return { root, key: struct.parentSub };
+  }
+
   /** A later item of a key names the one before it instead of the key: follow it back to the one that does. */
   function placeOf(start: Struct): Place {
+    let place = ownPlaceOf(start);
+    if (place !== null) return place;
+    places ??= new Map();
     const trail: Struct[] = [];
     let struct = start;
-    let place = places.get(struct);
-    while (place === undefined) {
-      if (!(struct instanceof Y.Item) || trail.length > structs.length)
-        throw new Refusal('schema', 'not an item of a map');
+    for (;;) {
+      place = places.get(struct) ?? ownPlaceOf(struct);
+      if (place !== null) break;
+      if (trail.length > structs.length) throw new Refusal('schema', 'not an item of a map');
       trail.push(struct);
-      const parent: unknown = struct.parent;
-      if (typeof parent === 'string' || parent instanceof Y.AbstractType) {
-        const root = typeof parent === 'string' ? (isRoot(parent) ? parent : null) : rootNameOf(doc, parent);
-        if (root === null || struct.parentSub === null) throw new Refusal('schema', 'not an item of a root map');
-        place = { root, key: struct.parentSub };
-      } else if (parent === null && struct.origin !== null) {
-        struct = find(struct.origin);
-        place = places.get(struct);
-      } else {
-        throw new Refusal('schema', 'nested types are not part of a playlist');
-      }
+      const { parent, origin } = struct as Y.Item;
+      if (parent !== null || origin === null) throw new Refusal('schema', 'nested types are not part of a playlist');
+      struct = find(origin);
     }
     for (const passed of trail) places.set(passed, place);
     return place;
   }
 
-  const known = new Map<number, number>();
-  const newClients = new Set<number>();
-  const newEntries = new Set<string>();
-  const touched: Verdict['touched'] = { meta: new Set(), entries: new Set(), order: new Set() };
+  /** How far the client goes whose structs are being judged, and the others. */
+  let lastClient = -1;
+  let lastState = 0;
+  let known: Map<number, number> | null = null;
+  const newClients: number[] = [];
+  const newEntries: string[] = [];
+  const touched: Place[] = [];
   let adds = false;
-  const stateOf = (client: number) => known.get(client) ?? Y.getState(doc.store, client);
+  const stateOf = (client: number) =>
+    client === lastClient ? lastState : (known?.get(client) ?? Y.getState(doc.store, client));
 
   function judgeStruct(struct: Struct): void {
     const { client, clock } = struct.id;
@@ -202,8 +208,9 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     // What the document holds already may be long: Yjs joins what was overwritten.
     if (end - state > MAX_STRUCT_LENGTH) throw new Refusal('malformed', 'an impossible length');
     const owner = knowledge.ownerOfClient(client);
+    const isNew = owner === undefined && newClients.includes(client);
     // An id that wrote before anybody owned one is the server's own.
-    const isForeign = owner === undefined ? state > 0 && !newClients.has(client) : owner !== knowledge.user_id;
+    const isForeign = owner === undefined ? state > 0 && !isNew : owner !== knowledge.user_id;
     if (isForeign || client === doc.clientID) throw new Refusal('malformed', "somebody else's client id");
     const place = placeOf(struct);
     if (clock < state) {
@@ -211,32 +218,46 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
       const there = placeOf(find({ client, clock: state - 1 } as Y.ID));
       if (there.root !== place.root || there.key !== place.key) throw new Refusal('malformed', 'another past');
     }
-    if (owner === undefined) newClients.add(client);
-    if (newClients.size > MAX_NEW_CLIENTS) throw new Refusal('too_fast', 'too many new client ids at once');
-    known.set(client, end);
-    touched[place.root].add(place.key);
+    if (owner === undefined && !isNew) newClients.push(client);
+    if (newClients.length > MAX_NEW_CLIENTS) throw new Refusal('too_fast', 'too many new client ids at once');
+    if (client !== lastClient && lastClient !== -1) (known ??= new Map()).set(lastClient, lastState);
+    lastClient = client;
+    lastState = end;
+    touched.push(place);
     adds = true;
     // Only overwritten values are ever joined into one item; each could come back by an undo, so each is judged.
     if (struct.length > 1 && !isCovered(ds, client, clock, end)) throw new Refusal('schema', 'several values at once');
     judgeItem(doc, struct, { place, offset: Math.max(0, state - clock) }, knowledge, newEntries);
   }
 
-  // In an order in which Yjs could take them in; what cannot be reached waits for something that is not there.
-  const waiting = new Map([...ownStructs].map(([client, mine]) => [client, { mine, next: 0 }]));
-  for (let hasProgress = true; hasProgress;) {
-    hasProgress = false;
-    for (const [client, line] of waiting) {
-      for (let struct = line.mine[line.next]; struct !== undefined; struct = line.mine[line.next]) {
-        const origin = struct instanceof Y.Item ? struct.origin : null;
-        if (origin !== null && origin.clock >= stateOf(origin.client)) break;
-        judgeStruct(struct);
-        line.next += 1;
-        hasProgress = true;
-      }
-      if (line.next === line.mine.length) waiting.delete(client);
-    }
+  function isWaiting(struct: Struct): boolean {
+    const origin = struct instanceof Y.Item ? struct.origin : null;
+    return origin !== null && origin.clock >= stateOf(origin.client);
   }
-  if (waiting.size > 0) throw new Gap('refers to something that is not there');
+
+  // In an order in which Yjs could take them in; what cannot be reached waits for something that is not there.
+  if (isOfOneClient(structs)) {
+    for (const struct of structs) {
+      if (isWaiting(struct)) throw new Gap('refers to something that is not there');
+      judgeStruct(struct);
+    }
+  } else {
+    ownStructs = Map.groupBy(structs, (struct) => struct.id.client);
+    const waiting = new Map([...ownStructs].map(([client, mine]) => [client, { mine, next: 0 }]));
+    for (let hasProgress = true; hasProgress;) {
+      hasProgress = false;
+      for (const [client, line] of waiting) {
+        for (let struct = line.mine[line.next]; struct !== undefined; struct = line.mine[line.next]) {
+          if (isWaiting(struct)) break;
+          judgeStruct(struct);
+          line.next += 1;
+          hasProgress = true;
+        }
+        if (line.next === line.mine.length) waiting.delete(client);
+      }
+    }
+    if (waiting.size > 0) throw new Gap('refers to something that is not there');
+  }
   if (countWith(doc, newEntries) > MAX_ENTRIES)
     throw new Refusal('too_large', `a playlist holds at most ${MAX_ENTRIES} entries`);
 
@@ -250,11 +271,26 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
         adds = true;
         // What the document holds is an item of one of its maps, or it would not be there.
         const root = rootNameOf(doc, item.parent);
-        if (root !== null && item.parentSub !== null) touched[root].add(item.parentSub);
+        if (root !== null && item.parentSub !== null) touched.push({ root, key: item.parentSub });
       }
     }
   }
-  return { adds, newClients: [...newClients], touched };
+  return { adds, newClients, touched: eachOnce(touched) };
+}
+
+function isOfOneClient(structs: readonly Struct[]): boolean {
+  const client = structs[0]?.id.client;
+  return structs.every((struct) => struct.id.client === client);
+}
+
+/** Most updates touch an entry and its place; looking through so few costs less than a set of them. */
+const FEW = 8;
+
+function eachOnce(places: readonly Place[]): readonly Place[] {
+  if (places.length <= FEW) {
+    return places.filter((one, i) => places.findIndex(({ root, key }) => root === one.root && key === one.key) === i);
+  }
+  return [...new Map(places.map((place) => [`${place.root} ${place.key}`, place])).values()];
 }
 
 /** Whether an entry was ever set in the document, also one that was removed since. */
@@ -263,12 +299,12 @@ export function wasEverSet(doc: Y.Doc, entry_id: string): boolean {
 }
 
 /** Entries of a list with these among them, exact where it comes near the limit: counting a map walks all of it. */
-function countWith(doc: Y.Doc, newEntries: ReadonlySet<string>): number {
+function countWith(doc: Y.Doc, added: readonly string[]): number {
   const entries = entriesOf(doc);
-  const most = entries._map.size + newEntries.size;
+  const most = entries._map.size + added.length;
   if (most <= MAX_ENTRIES) return most;
   let total = entries.size;
-  for (const id of newEntries) if (!entries.has(id)) total++;
+  for (const id of new Set(added)) if (!entries.has(id)) total++;
   return total;
 }
 
@@ -288,7 +324,7 @@ function judgeItem(
   item: Y.Item,
   { place: { root, key }, offset }: ItemPlace,
   knowledge: Knowledge,
-  newEntries: Set<string>,
+  newEntries: string[],
 ): void {
   if (item.rightOrigin !== null) throw new Refusal('schema', 'list items are not part of a playlist');
   if (!isAllowedKey(root, key)) throw new Refusal('schema', 'a key that is not allowed');
@@ -304,7 +340,7 @@ function judgeItem(
       const entry = checkEntry(value);
       if (entry === null) throw new Refusal('schema', 'an entry of the wrong shape');
       judgeEntry(doc, key, entry, knowledge);
-      newEntries.add(key);
+      newEntries.push(key);
     }
   }
 }

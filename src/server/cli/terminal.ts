@@ -42,6 +42,7 @@ export async function withCtx<T>(config: Config, work: (ctx: Ctx) => Promise<T>)
     db: database.db,
     write: (fn) => database.write(fn),
     writeUnit: (unit, after) => database.writeUnit(unit, after),
+    turnToWrite: () => database.turnToWrite(),
     dialect: database.dialect,
     clock: { nowMs: () => Date.now() },
     ids: newIds,
