@@ -45,6 +45,13 @@ export interface Connections {
   endAll(reason: EndReason): void;
 }
 
+/** Connections that end at one moment, in milliseconds of the epoch. */
+interface Ending {
+  atMs: number;
+  connections: Set<Connection>;
+  timer: NodeJS.Timeout | null;
+}
+
 /** Timers hold at most 2^31-1 ms. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 /** The longest a message may be under way: what the database or a provider is given. Who ends access waits no longer. */
@@ -63,20 +70,42 @@ async function allSettled(connections: readonly Connection[]): Promise<void> {
 
 export function createConnections(clock: Clock): Connections {
   const byUser = new Map<string, Set<Connection>>();
-  const timers = new Map<Connection, NodeJS.Timeout>();
+  /** One timer for all that end at the same moment, as the sockets of one token do. */
+  const endings = new Map<number, Ending>();
+  const endingOf = new Map<Connection, Ending>();
 
   /** A token's sockets live until its `exp`. */
   function armExpiry(connection: Connection): void {
-    clearTimeout(timers.get(connection));
-    timers.delete(connection);
-    const leftMs = endsAtMs(connection.actor.credential) - clock.nowMs();
-    if (leftMs === Infinity) return;
-    const timer = setTimeout(
-      () => (leftMs > LONGEST_TIMER_MS ? armExpiry(connection) : connection.end('expired')),
+    disarm(connection);
+    const atMs = endsAtMs(connection.actor.credential);
+    if (atMs === Infinity) return;
+    const ending = endings.get(atMs) ?? { atMs, connections: new Set(), timer: null };
+    endings.set(atMs, ending);
+    ending.connections.add(connection);
+    endingOf.set(connection, ending);
+    if (ending.timer === null) waitFor(ending);
+  }
+
+  function disarm(connection: Connection): void {
+    const ending = endingOf.get(connection);
+    if (ending === undefined) return;
+    endingOf.delete(connection);
+    ending.connections.delete(connection);
+    if (ending.connections.size > 0) return;
+    if (ending.timer !== null) clearTimeout(ending.timer);
+    endings.delete(ending.atMs);
+  }
+
+  function waitFor(ending: Ending): void {
+    const leftMs = ending.atMs - clock.nowMs();
+    ending.timer = setTimeout(
+      () => {
+        if (leftMs > LONGEST_TIMER_MS) waitFor(ending);
+        else for (const connection of [...ending.connections]) connection.end('expired');
+      },
       Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS)),
     );
-    timer.unref();
-    timers.set(connection, timer);
+    ending.timer.unref();
   }
 
   return {
@@ -87,8 +116,7 @@ export function createConnections(clock: Clock): Connections {
       byUser.set(user_id, mine);
       armExpiry(connection);
       return () => {
-        clearTimeout(timers.get(connection));
-        timers.delete(connection);
+        disarm(connection);
         mine.delete(connection);
         if (mine.size === 0 && byUser.get(user_id) === mine) byUser.delete(user_id);
       };

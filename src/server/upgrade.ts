@@ -21,11 +21,7 @@ export function listenForUpgrades(
 ): () => void {
   const lines = new Set<Duplex>();
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Until a WebSocket takes over, a reset must not end the process.
-    const onError = () => socket.destroy();
-    socket.on('error', onError);
-    lines.add(socket);
-    socket.once('close', () => lines.delete(socket));
+    keep(lines, socket);
     const pathname = (req.url ?? '').split('?')[0] ?? '';
     const door =
       pathname === '/socket.io/' || pathname === '/socket.io'
@@ -47,6 +43,13 @@ export function listenForUpgrades(
   return () => {
     for (const line of lines) line.destroy();
   };
+}
+
+/** Until a WebSocket takes over, a reset must not end the process. Apart, so that a line that lives on does not hold its request. */
+function keep(lines: Set<Duplex>, socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  lines.add(socket);
+  socket.once('close', () => lines.delete(socket));
 }
 
 /** Answers and lets go: an upgraded connection has no timeout of its own, so one that is only half closed would stay for ever. */

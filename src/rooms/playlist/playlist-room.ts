@@ -101,15 +101,48 @@ type Work =
 /** A type of a document, as a transaction names it. */
 type AnyType = Parameters<Y.Transaction['changed']['set']>[0];
 
-interface Member {
-  peer: Peer;
-  role: PlaylistRole | null;
-  seat: Seat;
-  hasLeft: boolean;
+/** What a room does for its members. */
+interface Keeper {
+  receive(member: Member, frame: Uint8Array): void;
+  leave(member: Member): void;
+  settled(): Promise<void>;
+}
+
+/** A connection in a room; one object, because there are many. */
+class Member implements Seat {
+  hasLeft = false;
   /** Its answer to our step 1 was taken: from now on it sends nothing that builds on what we lack. */
-  hasSynced: boolean;
-  updates: TokenBucket;
-  otherFrames: TokenBucket;
+  hasSynced = false;
+  role: PlaylistRole | null;
+  readonly peer: Peer;
+  readonly updates: TokenBucket;
+  readonly otherFrames: TokenBucket;
+  readonly #keeper: Keeper;
+  constructor(
+    peer: Peer,
+    role: PlaylistRole,
+    { updates, otherFrames }: { updates: TokenBucket; otherFrames: TokenBucket },
+    keeper: Keeper,
+  ) {
+    this.peer = peer;
+    this.role = role;
+    this.updates = updates;
+    this.otherFrames = otherFrames;
+    this.#keeper = keeper;
+  }
+  receive(frame: Uint8Array): void {
+    this.#keeper.receive(this, frame);
+  }
+  leave(): void {
+    this.#keeper.leave(this);
+  }
+  setRole(next: PlaylistRole | null): void {
+    this.role = next;
+    if (next === null) this.peer.close('access_withdrawn');
+  }
+  settled(): Promise<void> {
+    return this.#keeper.settled();
+  }
 }
 
 /** What a place of the document held before it was changed. */
@@ -162,7 +195,7 @@ function isEmpty(stateVector: Uint8Array): boolean {
 
 /**
  * Loads a playlist's document and opens its room. `onBroken` is called when storing failed: the document in memory is then
- * ahead of the one on disk, so the room must be thrown away and loaded anew.
+ * ahead of the one on disk, so the room must be thrown away and loaded anew; `onLeft` whenever somebody has left.
  * @throws DomainError not_found; any storage error. A document that cannot be loaded is never taken for an empty one.
  */
 export async function openPlaylistRoom(
@@ -170,6 +203,7 @@ export async function openPlaylistRoom(
   playlist_id: string,
   onBroken: () => void,
   rates: Partial<RoomRates> = {},
+  onLeft: () => void = () => undefined,
 ): Promise<PlaylistRoom> {
   const { updates: updateRate, otherFrames: otherRate } = { ...RATES, ...rates };
   const log = await loadLog(ctx, playlist_id);
@@ -718,37 +752,33 @@ export async function openPlaylistRoom(
     }
   }
 
+  const keeper: Keeper = {
+    receive,
+    leave(member) {
+      if (member.hasLeft) return;
+      member.hasLeft = true;
+      members.delete(member);
+      const told = awareness.leave(member);
+      if (told.length > 0) emit(encodeAwareness(told));
+      onLeft();
+    },
+    settled: () => currentTurn,
+  };
+
   return {
     join(peer, role) {
-      const seat: Seat = {
-        receive: (frame) => receive(member, frame),
-        leave() {
-          if (member.hasLeft) return;
-          member.hasLeft = true;
-          members.delete(member);
-          const told = awareness.leave(member);
-          if (told.length > 0) emit(encodeAwareness(told));
-        },
-        setRole(next) {
-          member.role = next;
-          if (next === null) peer.close('access_withdrawn');
-        },
-        settled: () => currentTurn,
-      };
-      const member: Member = {
+      const nowMs = ctx.clock.nowMs();
+      const member = new Member(
         peer,
         role,
-        seat,
-        hasLeft: false,
-        hasSynced: false,
-        updates: createTokenBucket(updateRate, ctx.clock.nowMs()),
-        otherFrames: createTokenBucket(otherRate, ctx.clock.nowMs()),
-      };
+        { updates: createTokenBucket(updateRate, nowMs), otherFrames: createTokenBucket(otherRate, nowMs) },
+        keeper,
+      );
       members.add(member);
       peer.send(encodeStep1(held.stateVector()));
       const states = awareness.all();
       if (states.length > 0) peer.send(encodeAwareness(states));
-      return seat;
+      return member;
     },
     epoch,
     transact<T>(user_id: string, edit: (target: Y.Doc) => T, more: EditMore = {}) {
@@ -764,7 +794,7 @@ export async function openPlaylistRoom(
         });
       });
     },
-    peers: () => [...members].map(({ peer, seat }) => ({ peer, seat })),
+    peers: () => [...members].map((member) => ({ peer: member.peer, seat: member })),
     isEmpty: () => members.size === 0 && queue.length === 0 && running === null,
     closePeers(reason) {
       for (const member of [...members]) member.peer.close(reason);

@@ -60,7 +60,8 @@ export function createPlaylistRooms(
       await slot.done;
       return roomOf(playlist_id);
     }
-    const loading = openPlaylistRoom(ctx(), playlist_id, () => slots.delete(playlist_id), rates);
+    const onBroken = () => slots.delete(playlist_id);
+    const loading = openPlaylistRoom(ctx(), playlist_id, onBroken, rates, () => settle(playlist_id));
     slots.set(playlist_id, { state: 'loading', room: loading });
     try {
       const room = await loading;
@@ -140,14 +141,7 @@ export function createPlaylistRooms(
         settle(playlist_id);
         return null;
       }
-      const seat = room.join(peer, role);
-      return {
-        ...seat,
-        leave() {
-          seat.leave();
-          settle(playlist_id);
-        },
-      };
+      return room.join(peer, role);
     },
     async transact(playlist_id, user_id, edit, more) {
       const room = await roomOf(playlist_id);

@@ -17,6 +17,7 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { Connection, Connections } from '#rooms/connections.ts';
 import type { Identity as AwarenessIdentity } from '#rooms/playlist/awareness.ts';
 import type { Peer, Seat } from '#rooms/playlist/playlist-room.ts';
+import type { TokenBucket } from '#rooms/token-bucket.ts';
 import type { PlaylistRooms } from '#rooms/playlist/registry.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { IncomingMessage } from 'node:http';
@@ -62,6 +63,32 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
   }, PING_EVERY_MS);
   pings.unref();
 
+  // One function for all sockets, each of which would otherwise hold several of its own.
+  function onError(error: Error): void {
+    ctx.log.debug('playlist socket error', { kind: error.name });
+  }
+  const pingsOf = new WeakMap<WebSocket, TokenBucket>();
+  /** Each is answered, and the answers of one who does not read them would pile up. */
+  function onPing(this: WebSocket): void {
+    const bucket = pingsOf.get(this) ?? createTokenBucket(PINGS, performance.now());
+    pingsOf.set(this, bucket);
+    if (!bucket.take(performance.now())) this.terminate();
+  }
+  const seats = new WeakMap<WebSocket, Seat>();
+  function onPong(this: WebSocket): void {
+    alive.add(this);
+  }
+  function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+    alive.add(this);
+    // A peer may go on sending after we have closed: none of it counts.
+    if (this.readyState !== this.OPEN) return;
+    if (!isBinary) this.close(CLOSE.malformed);
+    else seats.get(this)?.receive(data as Buffer);
+  }
+  function onClose(this: WebSocket): void {
+    seats.get(this)?.leave();
+  }
+
   async function whoIs(req: IncomingMessage, url: URL, playlist_id: string): Promise<Actor> {
     const ticket = url.searchParams.get('ticket');
     if (ticket === null) return identity.authenticate(req, { door: 'upgrade' });
@@ -75,58 +102,9 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
       accepted = ws;
     });
     const ws = accepted as WebSocket | null;
-    ws?.on('error', (error) => ctx.log.debug('playlist socket error', { kind: error.name }));
-    const pings = createTokenBucket(PINGS, performance.now());
-    // Each is answered, and the answers of one who does not read them would pile up.
-    ws?.on('ping', () => {
-      if (!pings.take(performance.now())) ws.terminate();
-    });
+    ws?.on('error', onError);
+    ws?.on('ping', onPing);
     return ws;
-  }
-
-  function seatPeer(
-    ws: WebSocket,
-    actor: Actor,
-    identityShown: AwarenessIdentity,
-  ): { peer: Peer; connection: Connection; take(seat: Seat): void } {
-    let wholeBytes = 0;
-    let isClosing = false;
-    let seat: Seat | null = null;
-    const close = (reason: CloseReason) => {
-      if (isClosing) return;
-      isClosing = true;
-      ws.close(CLOSE[reason]);
-      // What it sent and the room has not looked at yet does not count any more.
-      seat?.leave();
-      // A peer that never answers the close is let go all the same.
-      setTimeout(() => ws.terminate(), 2_000).unref();
-    };
-    const connection: Connection = {
-      actor,
-      device_id: null,
-      isGateway: false,
-      end: (reason) => close(reason === 'restart' ? 'restart' : 'signed_out'),
-      settled: () => seat?.settled() ?? Promise.resolve(),
-    };
-    const peer: Peer = {
-      actor: () => connection.actor,
-      identity: identityShown,
-      close,
-      send(frame, { isWhole = false } = {}) {
-        if (isClosing || ws.readyState !== ws.OPEN) return;
-        if (isWhole) wholeBytes = Math.max(wholeBytes, frame.byteLength);
-        sendShared(ws, frame);
-        if (ws.bufferedAmount > MAX_BUFFERED_BYTES + wholeBytes) close('slow_reader');
-      },
-    };
-    return {
-      peer,
-      connection,
-      take(given) {
-        seat = given;
-        if (isClosing) given.leave();
-      },
-    };
   }
 
   /**
@@ -154,23 +132,25 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
       color: presenceColour(actor.user_id),
     };
     let isStale = false;
-    let attached: { ws: WebSocket; take(seat: Seat): void } | null = null;
+    let attached: { ws: WebSocket; line: Line } | null = null;
     const seat: Seat | null = await rooms.join(playlist_id, role, () => {
       isStale = identity.revision !== revision.access || rooms.revision !== revision.rights;
       if (isStale) return null;
       const ws = accept(req, socket, head);
       if (ws === null) return null;
-      const { peer, connection, take } = seatPeer(ws, actor, shown);
+      const connection = new LineConnection(actor);
+      const line = new Line(ws, connection, shown);
+      connection.line = line;
       alive.add(ws);
       // Before the first frame goes out: access that ends from now on finds the connection.
-      attached = { ws, take };
+      attached = { ws, line };
       ws.once('close', connections.add(connection));
-      return peer;
+      return line;
     });
     if (isStale) return false;
-    const { ws, take } = (attached ?? {}) as { ws?: WebSocket; take?(seat: Seat): void };
+    const { ws, line } = (attached ?? {}) as { ws?: WebSocket; line?: Line };
     if (seat === null || ws === undefined) return true;
-    take?.(seat);
+    line?.take(seat);
     attach(ws, seat);
     return true;
   }
@@ -210,20 +190,69 @@ export function createPlaylistSync({ ctx, identity, rooms, connections }: Playli
   };
 
   function attach(ws: WebSocket, seat: Seat): void {
-    ws.on('pong', () => alive.add(ws));
-    ws.on('message', (data, isBinary) => {
-      alive.add(ws);
-      // A peer may go on sending after we have closed: none of it counts.
-      if (ws.readyState !== ws.OPEN) return;
-      if (!isBinary) {
-        ws.close(CLOSE.malformed);
-        return;
-      }
-      seat.receive(data as Buffer);
-    });
-    ws.on('close', () => {
-      seat.leave();
-    });
+    seats.set(ws, seat);
+    ws.on('pong', onPong);
+    ws.on('message', onMessage);
+    ws.on('close', onClose);
+  }
+}
+
+/** A socket as its room sees it. It and `LineConnection` are objects without functions of their own, because there are many. */
+class Line implements Peer {
+  readonly identity: AwarenessIdentity;
+  readonly #ws: WebSocket;
+  readonly #connection: Connection;
+  #seat: Seat | null = null;
+  /** Of the largest whole document that was sent: a client may take its time over one. */
+  #wholeBytes = 0;
+  #isClosing = false;
+  constructor(ws: WebSocket, connection: Connection, identity: AwarenessIdentity) {
+    this.#ws = ws;
+    this.#connection = connection;
+    this.identity = identity;
+  }
+  actor(): Actor {
+    return this.#connection.actor;
+  }
+  close(reason: CloseReason): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const ws = this.#ws;
+    ws.close(CLOSE[reason]);
+    // What it sent and the room has not looked at yet does not count any more.
+    this.#seat?.leave();
+    // A peer that never answers the close is let go all the same.
+    setTimeout(() => ws.terminate(), 2_000).unref();
+  }
+  send(frame: Uint8Array, { isWhole = false }: { isWhole?: boolean } = {}): void {
+    if (this.#isClosing || this.#ws.readyState !== this.#ws.OPEN) return;
+    if (isWhole) this.#wholeBytes = Math.max(this.#wholeBytes, frame.byteLength);
+    sendShared(this.#ws, frame);
+    if (this.#ws.bufferedAmount > MAX_BUFFERED_BYTES + this.#wholeBytes) this.close('slow_reader');
+  }
+  take(seat: Seat): void {
+    this.#seat = seat;
+    if (this.#isClosing) seat.leave();
+  }
+  settled(): Promise<void> {
+    return this.#seat?.settled() ?? Promise.resolve();
+  }
+}
+
+/** A socket as far as who holds it matters. */
+class LineConnection implements Connection {
+  actor: Actor;
+  readonly device_id = null;
+  readonly isGateway = false;
+  line: Line | null = null;
+  constructor(actor: Actor) {
+    this.actor = actor;
+  }
+  end(reason: Parameters<Connection['end']>[0]): void {
+    this.line?.close(reason === 'restart' ? 'restart' : 'signed_out');
+  }
+  settled(): Promise<void> {
+    return this.line?.settled() ?? Promise.resolve();
   }
 }
 
