@@ -18,4 +18,4 @@ EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # The command of `npm start` itself: npm would keep the signal that asks the server to drain to itself.
-CMD ["node_modules/.bin/node", "--max-semi-space-size=4", "--import", "./scripts/compile-cache.js", "src/server/main.ts"]
+CMD ["node_modules/.bin/node", "--max-semi-space-size=4", "--no-parallel-scavenge", "--import", "./scripts/compile-cache.js", "src/server/main.ts"]

@@ -43,7 +43,7 @@ export interface Server {
 }
 
 export async function startServer(name: ServerName, env: Record<string, string>): Promise<Server> {
-  const flags = name === 'ours' ? ['--max-semi-space-size=4'] : [];
+  const flags = name === 'ours' ? ['--max-semi-space-size=4', '--no-parallel-scavenge'] : [];
   const child = spawn(
     process.execPath,
     ['--expose-gc', ...flags, path.join(import.meta.dirname, 'collab-servers.ts'), name],

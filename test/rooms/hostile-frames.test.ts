@@ -1,7 +1,7 @@
 import * as encoding from 'lib0/encoding';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as Y from 'yjs';
-import { addEntries, metaOf } from '#contract/playlist-doc.ts';
+import { addEntries, entriesOf, MAX_UPDATE_BYTES, metaOf } from '#contract/playlist-doc.ts';
 import { newIds } from '#server/ids.ts';
 import { DIALECTS } from '../support/dialects.ts';
 import { roomKit } from '../support/room.ts';
@@ -122,6 +122,56 @@ function corpus(): [string, Uint8Array][] {
     ]);
   }
   found.push(['nothing', new Uint8Array()]);
+  return [...found, ...largeUpdates()];
+}
+
+/** As large as an update may be, or nearly, and made to cost as much as it can. */
+function largeUpdates(): [string, Uint8Array][] {
+  const found: [string, Uint8Array][] = [];
+  const add = (name: string, fill: (doc: Y.Doc) => void) => {
+    const doc = new Y.Doc({ gc: false });
+    doc.transact(() => fill(doc));
+    const bytes = Y.encodeStateAsUpdate(doc);
+    expect([name, bytes.byteLength > 100 * 1024, bytes.byteLength <= MAX_UPDATE_BYTES]).toEqual([name, true, true]);
+    for (const step of [1, 2]) found.push([`${name}, as step ${step}`, syncFrame(step, bytes)]);
+  };
+  const many = Array.from({ length: 1_800 }, () => newIds.id());
+  const honest = (doc: Y.Doc) => {
+    for (const id of many) entriesOf(doc).set(id, { track_id: kit.tracks[0]!, added_by: null, added_at: 1 });
+  };
+  add('a list that ends in another root', (doc) => {
+    honest(doc);
+    doc.getMap('other').set('a', 1);
+  });
+  add('a list that ends in a track nobody has', (doc) => {
+    honest(doc);
+    entriesOf(doc).set(newIds.id(), { track_id: newIds.id(), added_by: null, added_at: 1 });
+  });
+  add('nested maps', (doc) => {
+    for (const id of many) doc.getMap('entries').set(id, new Y.Map([['track_id', id]]));
+  });
+  add('an array one by one', (doc) => {
+    for (const id of many) for (let i = 0; i < 2; i++) doc.getArray('order').insert(0, [id]);
+  });
+  add('a key that was set very often, and at last wrongly', (doc) => {
+    for (let i = 0; i < 8_000; i++) metaOf(doc).set('name', `a name of some length ${i}`);
+    metaOf(doc).set('name', 5 as never);
+  });
+  add('a text of one letter after another', (doc) => {
+    for (let i = 0; i < 20_000; i++) doc.getText('meta').insert(0, 'x');
+  });
+  const ranges = handUpdate([], [[123_456, Array.from({ length: 60_000 }, (_, i): [number, number] => [i * 2, 1])]]);
+  const clients = Y.mergeUpdates(
+    many.slice(0, 1_500).map((id) => {
+      const doc = new Y.Doc();
+      entriesOf(doc).set(id, { track_id: kit.tracks[0]!, added_by: null, added_at: 1 });
+      return Y.encodeStateAsUpdate(doc);
+    }),
+  );
+  for (const step of [1, 2]) {
+    found.push([`a removal in 60,000 parts, as step ${step}`, syncFrame(step, ranges)]);
+    found.push([`1,500 clients, as step ${step}`, syncFrame(step, clients)]);
+  }
   return found;
 }
 

@@ -48,10 +48,14 @@ export async function startMeasuredServer(
   issuer: TestIssuer,
   { limits = 'usual' }: { limits?: 'usual' | 'ample' } = {},
 ): Promise<MeasuredServer> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', '--expose-gc', import.meta.filename, limits], {
-    env: { PATH: process.env.PATH ?? '', ...serverSettings(folders, issuer) },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=4', '--no-parallel-scavenge', '--expose-gc', import.meta.filename, limits],
+    {
+      env: { PATH: process.env.PATH ?? '', ...serverSettings(folders, issuer) },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const answerOf = <T>(order: Order | null): Promise<T> =>
     new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import * as Y from 'yjs';
-import { entriesOf, MAX_DOCUMENT_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
+import { entriesOf, MAX_DOCUMENT_BYTES, MAX_UPDATE_BYTES, metaOf, orderOf } from '#contract/playlist-doc.ts';
 import {
   appendUpdate,
   COMPACT_AFTER_ROWS,
@@ -23,6 +23,7 @@ import { holdDocument } from './held-document.ts';
 import { createTokenBucket } from '../token-bucket.ts';
 import { decodeFrame, encodeAwareness, encodeStep1, encodeStep2, encodeUpdate } from './protocol.ts';
 import { Gap, judge, knowsAny, namesAny, readUpdate, Refusal, wasEverSet } from './referee.ts';
+import { LARGE_UPDATE_BYTES, vetUpdate } from './vetting.ts';
 import type { CloseReason } from '#contract/close-codes.ts';
 import type { EntryTextValue, EntryValue } from '#contract/playlist-doc.ts';
 import type { ChangeKind, PlaylistRole } from '#contract/playlists.ts';
@@ -403,6 +404,22 @@ export async function openPlaylistRoom(
     current.authors.add(member);
   }
 
+  /** Large updates are read elsewhere first. Who sent one that does not pass is refused, with all they sent in this turn. */
+  async function vetLarge(works: readonly Work[]): Promise<void> {
+    for (const work of works) {
+      if (work.kind !== 'update' || work.bytes.byteLength <= LARGE_UPDATE_BYTES) continue;
+      if (work.member.hasLeft || work.member.role === null) continue;
+      // Said at once of what is larger than any may be.
+      if (work.bytes.byteLength > MAX_UPDATE_BYTES) continue;
+      try {
+        await vetUpdate(work.bytes);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        refuse(work.member, error);
+      }
+    }
+  }
+
   /** Reads what a turn's updates say. Who sent bytes that cannot be read is refused. */
   function readAll(works: readonly Work[]): Map<Work, Read> {
     const all = new Map<Work, Read>();
@@ -562,6 +579,7 @@ export async function openPlaylistRoom(
       edits: [],
       besides: [],
     };
+    await vetLarge(works);
     const reads = readAll(works);
     const knowledge = await lookUp(reads.values());
     turn = current;

@@ -82,6 +82,46 @@ export function readUpdate(bytes: Uint8Array): Reading {
   return { decoded, track_ids, entry_ids };
 }
 
+/** What an update may not hold, whatever document it is for. @throws Refusal */
+export function checkAlone({ decoded: { structs } }: Reading): void {
+  for (const struct of structs) {
+    requireItem(struct);
+    const { parent, parentSub, rightOrigin, content } = struct;
+    if (rightOrigin !== null) throw new Refusal('schema', 'list items are not part of a playlist');
+    if (!(content instanceof Y.ContentDeleted || content instanceof Y.ContentAny))
+      throw new Refusal('schema', 'content that is not a plain value');
+    if (typeof parent !== 'string' || !isRoot(parent)) continue;
+    if (parentSub === null || !isAllowedKey(parent, parentSub))
+      throw new Refusal('schema', 'a key that is not allowed');
+    if (content instanceof Y.ContentAny)
+      for (const value of content.arr as unknown[]) checkValue(parent, parentSub, value);
+  }
+}
+
+/** @throws Refusal */
+function requireItem(struct: Struct): asserts struct is Y.Item {
+  if (!(struct instanceof Y.Item)) throw new Refusal('malformed', 'a playlist has no gaps and nothing collected');
+  const end = struct.id.clock + struct.length;
+  if (struct.length < 1 || !Number.isSafeInteger(end)) throw new Refusal('malformed', 'an impossible length');
+  // Yjs makes a root of any name it reads, also of an item it knows already.
+  if (typeof struct.parent === 'string' && !isRoot(struct.parent)) throw new Refusal('schema', 'another root');
+}
+
+/** @returns the entry, of a value of that map. @throws Refusal */
+function checkValue(root: Root, key: string, value: unknown): EntryValue | null {
+  if (root === 'meta') {
+    if (!isMeta(key, value)) throw new Refusal('schema', 'a name or description that is not allowed');
+    return null;
+  }
+  if (root === 'order') {
+    if (!isOrderKey(value)) throw new Refusal('schema', 'an order key that is not a fractional index');
+    return null;
+  }
+  const entry = checkEntry(value);
+  if (entry === null) throw new Refusal('schema', 'an entry of the wrong shape');
+  return entry;
+}
+
 /** Whether an update says or removes anything of these client ids. */
 export function namesAny({ decoded }: Reading, client_ids: ReadonlySet<number>): boolean {
   if (client_ids.size === 0) return false;
@@ -199,10 +239,7 @@ export function judge(doc: Y.Doc, { decoded }: Reading, knowledge: Knowledge): V
     const { client, clock } = struct.id;
     const state = stateOf(client);
     const end = clock + struct.length;
-    if (!(struct instanceof Y.Item)) throw new Refusal('malformed', 'a playlist has no gaps and nothing collected');
-    if (struct.length < 1 || !Number.isSafeInteger(end)) throw new Refusal('malformed', 'an impossible length');
-    // Yjs makes a root of any name it reads, also of an item it knows already.
-    if (typeof struct.parent === 'string' && !isRoot(struct.parent)) throw new Refusal('schema', 'another root');
+    requireItem(struct);
     if (end <= state) return;
     if (clock > state) throw new Gap('a client clock that leaves a gap');
     // What the document holds already may be long: Yjs joins what was overwritten.
@@ -332,16 +369,10 @@ function judgeItem(
   if (item.content instanceof Y.ContentDeleted) return;
   if (!(item.content instanceof Y.ContentAny)) throw new Refusal('schema', 'content that is not a plain value');
   for (const value of item.content.arr.slice(offset) as unknown[]) {
-    if (root === 'meta') {
-      if (!isMeta(key, value)) throw new Refusal('schema', 'a name or description that is not allowed');
-    } else if (root === 'order') {
-      if (!isOrderKey(value)) throw new Refusal('schema', 'an order key that is not a fractional index');
-    } else {
-      const entry = checkEntry(value);
-      if (entry === null) throw new Refusal('schema', 'an entry of the wrong shape');
-      judgeEntry(doc, key, entry, knowledge);
-      newEntries.push(key);
-    }
+    const entry = checkValue(root, key, value);
+    if (entry === null) continue;
+    judgeEntry(doc, key, entry, knowledge);
+    newEntries.push(key);
   }
 }
 
