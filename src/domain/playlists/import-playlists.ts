@@ -1,7 +1,7 @@
 import { MAX_ENTRIES, addEntries, entriesOf } from '#contract/playlist-doc.ts';
 import { PLAYLIST_DESCRIPTION_MAX, PLAYLIST_NAME_MAX } from '#contract/playlists.ts';
 import { tracksByIds } from '../library/library.queries.ts';
-import { openTrackFinder } from '../library/track-finder.ts';
+import { openTrackFinder } from '../library/matching/track-finder.ts';
 import { epochSeconds } from '../ports.ts';
 import { createPlaylist } from './create-playlist.ts';
 import { readPlaylistsApart } from './files/read-apart.ts';
@@ -9,7 +9,7 @@ import { oneLine } from './files/read-entry.ts';
 import { showPlaylist } from './playlists.queries.ts';
 import type { EntryTextValue, EntryValue } from '#contract/playlist-doc.ts';
 import type { ImportedPlaylist, PlaylistImport } from '#contract/playlists.ts';
-import type { Found } from '../library/track-finder.ts';
+import type { Found } from '../library/matching/track-finder.ts';
 import type { Actor, Ctx } from '../context.ts';
 import type { NamedFile } from './files/read-files.ts';
 import type { ReadEntry, ReadPlaylist } from './files/read-entry.ts';

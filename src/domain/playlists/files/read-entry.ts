@@ -1,5 +1,5 @@
 import { DomainError } from '../../errors.ts';
-import { cleanMbid } from '../../library/match.rules.ts';
+import { cleanMbid } from '../../library/matching/match.rules.ts';
 
 /** One entry of a playlist file, as it names it. */
 export interface ReadEntry {

@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { cleanIsrc } from './library.rules.ts';
-import { artistNames, chooseTrack, compareTracks, squashed, titleParts } from './match.rules.ts';
-import type { Ctx } from '../context.ts';
+import { cleanIsrc } from '../library.rules.ts';
+import { chooseTrack, compareTracks } from './match.rules.ts';
+import { artistNames, squashed } from './names.rules.ts';
+import { titleParts } from './titles.rules.ts';
+import type { Ctx } from '../../context.ts';
 import type { Candidate, Choice, MatchReason, Wanted } from './match.rules.ts';
 
 /** Rows read at once: SQLite reads hold up the event loop. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { artistLikeness, chooseTrack, compareTracks, titleParts } from '#domain/library/match.rules.ts';
-import type { Candidate } from '#domain/library/match.rules.ts';
+import { chooseTrack, compareTracks } from '#domain/library/matching/match.rules.ts';
+import { artistLikeness } from '#domain/library/matching/names.rules.ts';
+import { titleParts } from '#domain/library/matching/titles.rules.ts';
+import type { Candidate } from '#domain/library/matching/match.rules.ts';
 
 const seconds = (text: string) => text.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
 let made = 0;
