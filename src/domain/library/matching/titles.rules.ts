@@ -1,6 +1,7 @@
 /** Titles taken apart: what a piece is called, which recording of it this is, and what says nothing [PL60]. */
 import { fold } from '../library.rules.ts';
-import { comparable } from './names.rules.ts';
+import { comparable, numbersOfWords, romanToNumber } from './names.rules.ts';
+import { remembered } from './remembered.ts';
 
 /** Says that this is another recording than the one of the plain title, wherever it stands in an added part. */
 const OTHER_RECORDING: readonly [RegExp, string][] = [
@@ -32,7 +33,7 @@ const NO_INFORMATION = new RegExp(
   '^(' +
     [
       '((\\d{4}) )?(digital(ly)? )?re ?master(ed|ing)?( version| edition| audio)?( (in )?\\d{4})?',
-      '\\d{4} (digital )?(re ?master(ed)?|version|mix)',
+      '\\d{4} (digital )?(re ?master(ed)?|version)',
       'mono|stereo|mono version|stereo version|stereo mix|mono mix',
       'explicit|clean|explicit version|clean version|explicit album version',
       '(original )?(album|single|lp|ep|cd|main|standard|original|studio|7 inch)( version)?',
@@ -50,17 +51,8 @@ const CREDIT_INSIDE = /\s(?:feat\.?|ft\.?|featuring)\s+(.*)$/i;
 /** Parts of a work, by number. */
 const NUMBERED =
   /\b(pts?|parts?|teil|no|nr|num|number|op|opus|vol|volume|chapter|ch|act|book|movement|mvt|mov|episode|ep|scene|symphony|sonata|concerto|suite|etude|prelude|nocturne)\.?\s*#?((?:\d+|[ivxl]+)(?:\s*(?:-|–|&|and|,|to|\/)\s*(?:\d+|[ivxl]+))*)\b/g;
-const ROMAN: Record<string, number> = { i: 1, v: 5, x: 10, l: 50 };
-
-function fromRoman(text: string): number | null {
-  if (!/^[ivxl]+$/.test(text)) return null;
-  let sum = 0;
-  for (let i = 0; i < text.length; i++) {
-    const value = ROMAN[text[i] ?? ''] ?? 0;
-    sum += value < (ROMAN[text[i + 1] ?? ''] ?? 0) ? -value : value;
-  }
-  return sum;
-}
+/** Roman numbers that are no words; single letters only where they end a title: `I`, `V` and `X` are more often not numbers. */
+const ROMAN = /\b(?:ii|iii|iv|vi|vii|viii|ix|xi{1,3}|xiv|xv)\b|(?<=\S\s)v$/g;
 
 export interface TitleParts {
   /** The title itself, comparable. */
@@ -70,39 +62,44 @@ export interface TitleParts {
   /** Base and added words as they stand. */
   whole: string;
   /** Which other recording it is, each with whose or where if that is said. */
-  marks: Map<string, string>;
+  marks: ReadonlyMap<string, string>;
   /** Numbers that name a part of a work, and all others in the title. */
   numbers: string;
   /** Who else is named. */
-  credits: string[];
+  credits: readonly string[];
 }
 
 /** The numbers of a run: `VI-IX` is 6 and 9. */
 const numbersIn = (run: string): string[] =>
-  run.split(/\s*(?:-|–|&|and|,|to|\/)\s*/).map((one) => String(fromRoman(one) ?? Number(one)));
+  run.split(/\s*(?:-|–|&|and|,|to|\/)\s*/).map((one) => String(romanToNumber(one) ?? Number(one)));
 
 /** One spelling of words before numbers, and of the numbers: `Parts VI-IX` and `Pt. 6-9`. */
 function numbersSpelled(text: string): string {
-  return fold(text).replace(NUMBERED, (_all, word: string, run: string) => {
-    const one = /^pts?$|^parts?$|^teil$/.test(word) ? 'pt' : /^n/.test(word) ? 'no' : word;
-    return `${one} ${numbersIn(run).join(' ')}`;
-  });
+  return numbersOfWords(fold(text))
+    .replace(NUMBERED, (_all, word: string, run: string) => {
+      const one = /^pts?$|^parts?$|^teil$/.test(word) ? 'pt' : /^n/.test(word) ? 'no' : word;
+      return `${one} ${numbersIn(run).join(' ')}`;
+    })
+    .replace(ROMAN, (roman) => String(romanToNumber(roman)));
 }
 
 function numbersOf(text: string): string {
   const parts: string[] = [];
-  const rest = fold(text).replace(NUMBERED, (_all, _word, run: string) => {
+  const rest = numbersOfWords(fold(text)).replace(NUMBERED, (_all, _word, run: string) => {
     parts.push(...numbersIn(run));
     return ' ';
   });
-  const last = /\s([ivx]{1,4})$/.exec(rest.replace(/[^\p{L}\p{N}]+/gu, ' ').trim());
-  const roman = last?.[1] === undefined || last[1] === 'i' || last[1] === 'x' ? null : fromRoman(last[1]);
-  const plain = [...rest.matchAll(/\d+/g)].map(([digits]) => String(Number(digits)));
-  return [...parts, ...plain, ...(roman === null ? [] : [String(roman)])].sort().join(',');
+  const plain = rest
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
+    .replace(ROMAN, (roman) => String(romanToNumber(roman)))
+    .matchAll(/\d+/g)
+    .map(([digits]) => String(Number(digits)));
+  return [...parts, ...plain].sort().join(',');
 }
 
 /** Takes a title apart: what it is called, which recording it says it is, and who else is named. */
-export function titleParts(title: string): TitleParts {
+export const titleParts = remembered((title): TitleParts => {
   const added: string[] = [];
   let base = title.normalize('NFKC');
   // From the inside out; a title that is all in brackets is itself.
@@ -165,4 +162,4 @@ export function titleParts(title: string): TitleParts {
     numbers: numbersOf(whole),
     credits,
   };
-}
+});

@@ -1,7 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { cleanIsrc } from '../library.rules.ts';
 import { chooseTrack, compareTracks } from './match.rules.ts';
-import { artistNames, squashed } from './names.rules.ts';
+import {
+  artistLikeness,
+  artistNames,
+  isLatin,
+  isSomebody,
+  latin,
+  likeness,
+  otherReadings,
+  squashed,
+  umlautsWrittenOut,
+} from './names.rules.ts';
 import { titleParts } from './titles.rules.ts';
 import type { Ctx } from '../../context.ts';
 import type { Candidate, Choice, MatchReason, Wanted } from './match.rules.ts';
@@ -10,6 +20,11 @@ import type { Candidate, Choice, MatchReason, Wanted } from './match.rules.ts';
 const ROWS_PER_READ = 2_000;
 /** Searches in one go before others get their turn. */
 const FINDS_PER_TURN = 50;
+
+/** Letters and figures of a file's name that is no usual one. */
+const UNUSUAL_NAME = 12;
+/** Titles that one ISRC and one artist have in common need be no more alike. */
+const TITLE_LIKE = 0.75;
 
 /** What is looked for, with all that may identify it. */
 export interface Sought extends Wanted {
@@ -62,13 +77,11 @@ export async function openTrackFinder(ctx: Pick<Ctx, 'db'>): Promise<TrackFinder
       .execute();
     for (const row of rows) {
       byId.set(row.id, row);
-      const { base, whole } = titleParts(row.title);
-      put(byTitle, base.replaceAll(' ', ''), row);
-      put(byTitle, whole.replaceAll(' ', ''), row);
-      for (const credit of [row.artist, row.album_artist]) {
-        for (const name of credit === null ? [] : artistNames(credit)) put(byArtist, name, row);
+      for (const key of titleKeys(row.title)) put(byTitle, key, row);
+      for (const credit of [row.artist, row.album_artist].filter(isSomebody)) {
+        for (const name of artistNames(credit)) put(byArtist, name, row);
       }
-      put(byFile, pathParts(row.track_path).at(-1) ?? null, row);
+      put(byFile, withoutEnding(pathParts(row.track_path).at(-1) ?? ''), row);
       put(byIsrc, row.isrc, row);
       put(byMbid, row.recording_mbid, row);
     }
@@ -78,11 +91,10 @@ export async function openTrackFinder(ctx: Pick<Ctx, 'db'>): Promise<TrackFinder
   }
 
   function byNames(wanted: Wanted): Choice {
-    const { base, whole } = titleParts(wanted.title);
     const candidates = new Set<Row>();
-    for (const key of [base, whole]) for (const row of byTitle.get(key.replaceAll(' ', '')) ?? []) candidates.add(row);
+    for (const key of titleKeys(wanted.title)) for (const row of byTitle.get(key) ?? []) candidates.add(row);
     // Other spellings are looked for among the artist's own.
-    for (const name of wanted.artist === null ? [] : artistNames(wanted.artist)) {
+    for (const name of isSomebody(wanted.artist) ? artistNames(wanted.artist) : []) {
       for (const row of byArtist.get(name) ?? []) candidates.add(row);
     }
     return chooseTrack(wanted, [...candidates]);
@@ -113,28 +125,44 @@ export async function openTrackFinder(ctx: Pick<Ctx, 'db'>): Promise<TrackFinder
       if (choice.outcome === 'match') return choice;
       if (choice.outcome === 'close') close ??= choice;
     }
+    for (const { isSwapped, ...names } of otherReadings(sought.title, sought.artist)) {
+      const choice = byNames({ ...sought, ...names });
+      // Names changed over are a guess that only the length can bear out.
+      if (choice.outcome === 'match' && (!isSwapped || isSameLength(sought, choice.candidate))) return choice;
+      if (choice.outcome === 'close' && !isSwapped) close ??= choice;
+    }
     return close ?? { outcome: 'none' };
   }
 
-  /** The one track whose path ends like this; the file's name alone is enough only where the names do not speak against it. */
+  /**
+   * The one track whose path ends like this, were the file of another type. A file's name alone is enough only where the names
+   * speak for it, or where it is all there is and no usual one: `01 Intro.mp3` is the name of many files.
+   */
   function byPath(sought: Sought): Row | null {
     const parts = pathParts(sought.path ?? '');
-    const rows = byFile.get(parts.at(-1) ?? '') ?? [];
-    let best: { row: Row; length: number }[] = [];
-    for (const row of rows) {
+    const name = parts.at(-1) ?? '';
+    const ends = (byFile.get(withoutEnding(name)) ?? []).map((row) => {
       const theirs = pathParts(row.track_path);
-      let length = 0;
+      let length = 1;
       while (length < Math.min(parts.length, theirs.length) && parts.at(-1 - length) === theirs.at(-1 - length))
         length++;
-      if (best[0] === undefined || length > best[0].length) best = [{ row, length }];
-      else if (length === best[0].length) best.push({ row, length });
+      return { row, length, isWhole: length === theirs.length, isSameType: theirs.at(-1) === name };
+    });
+    let left = ends.filter(({ length }) => length === Math.max(...ends.map((end) => end.length)));
+    for (const fits of [
+      (end: (typeof ends)[number]) => end.isSameType,
+      ({ row }: (typeof ends)[number]) => row.missing_since === null,
+    ]) {
+      const fitting = left.filter(fits);
+      if (left.length > 1 && fitting.length > 0) left = fitting;
     }
-    const present = best.length > 1 ? best.filter(({ row }) => row.missing_since === null) : best;
-    const [only] = present;
-    if (only === undefined || present.length > 1) return null;
-    // `01 Intro.mp3` is the name of many files.
-    const isWhole = only.length === pathParts(only.row.track_path).length;
-    return isWhole || only.length >= 3 || compareTracks(sought, only.row).verdict !== 'no' ? only.row : null;
+    const [only] = left;
+    if (only === undefined || left.length > 1) return null;
+    if (only.isWhole || only.length >= 3) return only.row;
+    const { verdict } = compareTracks(sought, only.row);
+    if (only.length === 2 || (parts.length === 1 && squashed(name).length >= UNUSUAL_NAME))
+      return verdict === 'no' ? null : only.row;
+    return verdict === 'match' ? only.row : null;
   }
 
   return {
@@ -158,9 +186,29 @@ function pathParts(path: string): string[] {
     .filter((part) => part !== '' && part !== '.' && part !== '..');
 }
 
+/** A file's name in lower case without what its type is called. */
+const withoutEnding = (name: string): string => name.replace(/\.[a-z0-9]{2,5}$/, '');
+
+/** What a title may be looked up by: itself, all it says, with umlauts written out and in Latin letters too. */
+function titleKeys(title: string): Set<string> {
+  const keys = new Set<string>();
+  for (const text of [title, umlautsWrittenOut(title)]) {
+    if (text === null) continue;
+    const { base, whole } = titleParts(text);
+    for (const key of [base, whole]) keys.add(key.replaceAll(' ', ''));
+  }
+  if (!isLatin(title)) keys.add(latin(titleParts(title).base));
+  keys.delete('');
+  return keys;
+}
+
+function isSameLength({ duration_ms }: Wanted, { duration }: Candidate): boolean {
+  return typeof duration_ms === 'number' && duration !== null && Math.abs(duration_ms / 1000 - duration) <= 3;
+}
+
+/** Whether anything else speaks for what an ISRC says. */
 function agrees(sought: Wanted, row: Row): boolean {
-  const { duration_ms } = sought;
-  const isSameLength =
-    typeof duration_ms === 'number' && row.duration !== null && Math.abs(duration_ms / 1000 - row.duration) <= 3;
-  return isSameLength || squashed(titleParts(sought.title).base) === squashed(titleParts(row.title).base);
+  const title = likeness(squashed(titleParts(sought.title).base), squashed(titleParts(row.title).base));
+  const isBy = isSomebody(sought.artist) && isSomebody(row.artist) && artistLikeness(sought.artist, row.artist) === 1;
+  return title === 1 || isSameLength(sought, row) || (isBy && title >= TITLE_LIKE);
 }

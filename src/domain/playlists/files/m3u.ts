@@ -1,13 +1,6 @@
 /** M3U and M3U8: no standard, so read leniently and written plainly. */
-import {
-  ENTRIES_MAX,
-  decodeText,
-  oneLine,
-  pathOfLocation,
-  readEntry,
-  splitArtistTitle,
-  unreadable,
-} from './read-entry.ts';
+import { splitArtistTitle } from '../../library/matching/names.rules.ts';
+import { ENTRIES_MAX, decodeText, oneLine, pathOfLocation, readEntry, unreadable } from './read-entry.ts';
 import { OurEntry } from './written.ts';
 import type { WrittenEntry, WrittenPlaylist } from './written.ts';
 import type { ReadEntry, ReadPlaylist } from './read-entry.ts';

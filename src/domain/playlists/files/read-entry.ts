@@ -43,7 +43,7 @@ export function oneLine(text: string | null | undefined, max = TEXT_MAX): string
 
 const orNull = (text: string | null | undefined, max?: number): string | null => oneLine(text, max) || null;
 
-/** An entry of what was found; what is missing is null. @returns null when not even a title or path is there */
+/** An entry of what was found; what is missing is null. @returns null when not even a title, path or id is there */
 export function readEntry(found: {
   title?: string | null | undefined;
   artist?: string | null | undefined;
@@ -57,7 +57,8 @@ export function readEntry(found: {
   others?: ReadEntry['others'] | undefined;
 }): ReadEntry | null {
   const path = found.path === null || found.path === undefined || found.path === '' ? null : found.path.slice(0, 4096);
-  const title = oneLine(found.title) || oneLine(path === null ? '' : nameOfPath(path));
+  const ids = [found.recording_mbid, found.isrc].map((id) => oneLine(id, 64));
+  const title = oneLine(found.title) || oneLine(path === null ? '' : nameOfPath(path)) || (ids.find(Boolean) ?? '');
   if (title === '') return null;
   const duration = found.duration_ms;
   const isLength = typeof duration === 'number' && Number.isFinite(duration) && duration > 0 && duration <= 86_400_000;
@@ -97,17 +98,6 @@ export function pathOfLocation(location: string): string | null {
   }
   if (/^[a-z][a-z0-9+.-]+:/i.test(text) && !/^[a-z]:[\\/]/i.test(text)) return null;
   return text;
-}
-
-/** The ways to read `Artist - Title`: the likeliest first. */
-export function splitArtistTitle(text: string): { title: string; artist: string | null }[] {
-  const parts = text.split(/\s+[-–—]\s+/);
-  if (parts.length < 2) return [{ title: text, artist: null }];
-  const ways = parts.slice(1).map((_part, i) => ({
-    artist: parts.slice(0, i + 1).join(' - '),
-    title: parts.slice(i + 1).join(' - '),
-  }));
-  return [...ways, { artist: parts.slice(1).join(' - '), title: parts[0] ?? text }];
 }
 
 /** This file is no playlist we can read. */

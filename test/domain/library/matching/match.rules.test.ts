@@ -115,6 +115,51 @@ describe('one name against one track', () => {
     ['( )', 'Ana', '3:00', '+', 'Ana', '3:00', 'no'],
     ['Bohemian Rapsody', 'Queen', '5:55', 'Bohemian Rhapsody', 'Queen', '5:54', 'match'],
     ['Bohemian Rapsody', 'Queen', null, 'Bohemian Rhapsody', 'Queen', '5:54', 'close'],
+    // A short word with another letter is another word.
+    ['When He Was Here', 'Ana', '3:00', 'When She Was Here', 'Ana', '3:00', 'close'],
+    ['All the Right Friends', 'Ana', '3:00', 'All the Night Friends', 'Ana', '3:00', 'close'],
+    ['Nine Million Bicycles', 'Ana', '3:00', '9 Million Bicycles', 'Ana', '3:01', 'match'],
+    ['Nineteen Forty Five', 'Ana', '3:00', 'Nineteen Forty Six', 'Ana', '3:00', 'no'],
+    ['Twenty-One Guns', 'Ana', '3:00', '21 Guns', 'Ana', '3:01', 'match'],
+    ['Rocky V', 'Ana', '3:00', 'Rocky 5', 'Ana', '3:00', 'match'],
+    ['Rocky III', 'Ana', '3:00', 'Rocky IV', 'Ana', '3:00', 'no'],
+    [
+      'A Title That Is Cut At The End',
+      'Ana',
+      '3:00',
+      'A Title That Is Cut At The End of Its Tag',
+      'Ana',
+      '3:00',
+      'match',
+    ],
+    [
+      'A Title That Is Cut At The End',
+      'Ana',
+      null,
+      'A Title That Is Cut At The End of Its Tag',
+      'Ana',
+      '3:00',
+      'close',
+    ],
+    ['A Title That Ends', 'Ana', '3:00', 'A Title That Ends Later', 'Ana', '3:00', 'no'],
+    ['Song', 'Various Artists', '3:00', 'Song', 'Ana', '3:00', 'close'],
+    // Works by their catalogue.
+    [
+      'Sonata in B-flat, K. 333: II. Andante',
+      'Ana',
+      '6:00',
+      'Piano Sonata No. 13, KV 333: 2. Andante cantabile',
+      'Ana',
+      '6:01',
+      'match',
+    ],
+    ['Sonata, K. 333: II. Andante', 'Ana', '6:00', 'Sonata, K. 332: II. Andante', 'Ana', '6:00', 'no'],
+    ['Sonata, K. 333: II. Andante', 'Ana', '6:00', 'Sonata, K. 333: III. Andante', 'Ana', '6:00', 'no'],
+    ['Sonata, K. 333: II. Andante', 'Ana', '6:00', 'Sonata, K. 333: II. Andante', 'Ben', '6:00', 'no'],
+    ['Waltz, Op. 64 No. 2', 'Ana', '3:30', 'Waltzes, Op. 64: No. 2 in C-sharp minor', 'Ana', '3:31', 'match'],
+    ['Waltz, Op. 64 No. 1', 'Ana', '3:30', 'Waltz, Op. 64 No. 2', 'Ana', '3:30', 'no'],
+    // Every composer has an opus 9.
+    ['Waltz, Op. 9 No. 2', 'Ana', '3:30', 'Nocturne, Op. 9 No. 2', 'Ana', '3:30', 'no'],
   ] as const)(
     '[PL60] %s by %s (%s) against %s by %s (%s): %s',
     (title, artist, length, theirTitle, theirArtist, theirLength, verdict) => {
@@ -136,6 +181,11 @@ describe('one name against one track', () => {
     ['Crosby, Stills & Nash', 'Crosby Stills and Nash', 1],
     ['Tyler, The Creator', 'Tyler The Creator', 1],
     ['Simon & Garfunkel', 'Simon', 1],
+    ['Crosby, Stills & Nash', 'Crosby, Stills, Nash & Young', 0],
+    ['Lil Nas X feat. Ben', 'Lil Nas X', 1],
+    ['Clara, Ana Trio, Ben', 'Ana Trio, Ben', 1],
+    ['Ana Trio, Ben', 'Ana Trio, Clara', 1],
+    ['Ben', 'Ana feat. Ben', 0],
     ['Radiohead', 'Portishead', 0],
   ])('[PL60] %s and %s: %d', (a, b, expected) => {
     expect(artistLikeness(a, b)).toBe(expected);
@@ -164,14 +214,41 @@ describe('one name against many tracks', () => {
     });
   });
 
-  test('[PL60] one recording on several albums: the album that was named, else the first, and what is there before what is gone', () => {
+  test('[PL60] one song on several albums is a question unless the album tells, or one of the files is gone', () => {
     const first = track('Song', 'Ana', '3:00', { album: 'First', year: 1990 });
     const best = track('Song', 'Ana', '3:01', { album: 'Best of', year: 2001 });
-    expect(chooseTrack(wanted('Song', 'Ana'), [best, first])).toMatchObject({ candidate: first });
+    expect(chooseTrack(wanted('Song', 'Ana'), [best, first])).toMatchObject({
+      outcome: 'close',
+      candidates: [{ candidate: first }, { candidate: best }],
+    });
+    expect(chooseTrack({ ...wanted('Song', 'Ana'), album: 'Third' }, [best, first]).outcome).toBe('close');
     expect(chooseTrack({ ...wanted('Song', 'Ana'), album: 'Best Of' }, [best, first])).toMatchObject({
       candidate: best,
     });
     const gone = { ...first, missing_since: 1 };
     expect(chooseTrack(wanted('Song', 'Ana'), [gone, best])).toMatchObject({ candidate: best });
+  });
+
+  test('[PL60] of the files that name one recording the first that came out is taken', () => {
+    const isrc = 'USSM19902991';
+    const first = track('Song', 'Ana', '3:00', { album: 'First', year: 1990, isrc });
+    const best = track('Song', 'Ana', '3:01', { album: 'Best of', year: 2001, isrc });
+    expect(chooseTrack(wanted('Song', 'Ana'), [best, first])).toMatchObject({ candidate: first });
+    // Nobody knows which that is, or it is two.
+    const undated = { ...first, year: null };
+    expect(chooseTrack(wanted('Song', 'Ana'), [undated, { ...best, year: null }]).outcome).toBe('close');
+    expect(chooseTrack(wanted('Song', 'Ana'), [first, { ...best, year: 1990 }]).outcome).toBe('close');
+    expect(chooseTrack(wanted('Song', 'Ana'), [first, { ...best, isrc: 'USSM19902992' }]).outcome).toBe('close');
+  });
+
+  test('[PL60] of two editions of an album the one named', () => {
+    const plain = track('Song', 'Ana', '3:00', { album: 'First' });
+    const long = track('Song', 'Ana', '3:00', { album: 'First (Deluxe Edition)' });
+    for (const one of [plain, long]) {
+      expect(chooseTrack({ ...wanted('Song', 'Ana'), album: one.album }, [plain, long])).toMatchObject({
+        candidate: one,
+      });
+    }
+    expect(chooseTrack({ ...wanted('Song', 'Ana'), album: 'First (Remastered)' }, [plain, long]).outcome).toBe('close');
   });
 });
