@@ -15,7 +15,7 @@ export function takeAvatar(
   images: ImageProcess,
 ): (req: Request, res: Response, actor: Actor) => Promise<void> {
   return async (req, res, actor) => {
-    const webp = await readPicture(takeAvatarDoor, images, AVATAR_SIZE, req, res);
+    const webp = await readPicture(takeAvatarDoor, images, AVATAR_SIZE, req);
     res.set('cache-control', 'private, no-store').json(await setAvatar(ctx, actor, webp));
   };
 }

@@ -22,7 +22,7 @@ export function takePlaylistCover(
   return async (req, res, actor) => {
     const playlist_id = listId(req.params.id);
     await requireCoverRight(ctx, actor, playlist_id);
-    const webp = await readPicture(takePlaylistCoverDoor, images, PLAYLIST_COVER_SIZE, req, res);
+    const webp = await readPicture(takePlaylistCoverDoor, images, PLAYLIST_COVER_SIZE, req);
     res.set('cache-control', 'private, no-store').json(await setCover(ctx, actor, playlist_id, webp));
   };
 }

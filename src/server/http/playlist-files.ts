@@ -10,6 +10,8 @@ import type { Actor, Ctx } from '#domain/context.ts';
 import type { Request, Response } from 'express';
 
 const LIMIT_BYTES = 64 * 1024 * 1024;
+/** Programs send more than the file; none of it is of use to us. */
+const FIELDS = 5;
 /** Files read at once: each may take some hundred megabytes for a moment. */
 const AT_ONCE = 2;
 
@@ -25,7 +27,9 @@ export function takePlaylistFile(ctx: Ctx): DoorHandler {
     }
     underWay++;
     try {
-      res.status(201).json(await importPlaylists(ctx, actor, await readUpload(req, LIMIT_BYTES)));
+      res
+        .status(201)
+        .json(await importPlaylists(ctx, actor, await readUpload(req, { limitBytes: LIMIT_BYTES, fields: FIELDS })));
     } finally {
       underWay--;
     }
