@@ -4,7 +4,10 @@ import type { z } from 'zod';
 
 /** Clients' timers and clocks jitter; a step ahead by less than this is playing, not seeking. */
 const SEEK_TOLERANCE_MS = 2_000;
-/** A step that falls short of its time by no more than this was played all along: timers fire late, players buffer. */
+/**
+ * What falls short of its time by no more than this is no pause: timers fire late, players buffer. It leaves no gap in when the
+ * session was on; it is not time heard either.
+ */
 const STALL_TOLERANCE_MS = 250;
 /** [LP6] */
 const COMPLETED_SHARE = 0.8;
@@ -151,16 +154,24 @@ export function advance(before: Heard, report: Report, durationMs: number | null
   if (before.state !== 'playing' || wallMs === 0) return next;
   const { heardMs, parts } = stepTo(position_ms, before, wallMs * before.rate, durationMs);
   if (heardMs <= 0) return next;
-  const shortMs = wallMs - heardMs / before.rate;
-  const wallFrom = shortMs <= STALL_TOLERANCE_MS ? before.reported_at_ms : Math.round(before.reported_at_ms + shortMs);
-  if (wallFrom === reported_at_ms) return next;
+  // Never more than the track's own time: a clock read anew for each report runs on by some milliseconds in between.
+  const lengthMs = Math.floor(heardMs / before.rate);
+  if (lengthMs === 0) return next;
+  const from = onSince(before, wallMs - lengthMs, reported_at_ms - lengthMs);
   const spans = parts.reduce(mergeSpan, before.spans);
-  const wall = mergeSpan(before.wall, [wallFrom, reported_at_ms]);
+  const wall = mergeSpan(before.wall, [from, from + lengthMs]);
   if (spans.length > MOST_SPANS || wall.length > MOST_SPANS) return next;
   next.spans = spans;
   next.wall = wall;
-  next.played_ms = before.played_ms + reported_at_ms - wallFrom;
+  next.played_ms = before.played_ms + lengthMs;
   return next;
+}
+
+/** [LP14] From when a step was on that falls short by `shortMs`: the end of what was heard before it, if that is near. */
+function onSince({ wall, reported_at_ms }: Heard, shortMs: number, latestMs: number): number {
+  if (shortMs > STALL_TOLERANCE_MS) return latestMs;
+  const until = wall.at(-1)?.[1] ?? reported_at_ms;
+  return reported_at_ms - until <= STALL_TOLERANCE_MS ? until : reported_at_ms;
 }
 
 interface Step {

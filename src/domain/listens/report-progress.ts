@@ -16,7 +16,7 @@ export async function reportProgress(ctx: Ctx, actor: Actor, input: z.output<typ
   const live = ctx.playbacks.find(actor.user_id, input.session_id);
   // As nearly always: nothing has to be looked up.
   if (live !== undefined && actor.role !== 'guest') {
-    return takeReport(ctx, actor, live, toReport(ctx, input, state, rate));
+    return takeReport(ctx, actor, live, toReport(input, state, rate, ctx.clock.nowMs()));
   }
   return (await prepareReport(ctx, actor, input, state, rate))();
 }
@@ -31,7 +31,7 @@ export async function completeListen(ctx: Ctx, actor: Actor, input: z.output<typ
 
 /**
  * Finds the session a report is of. What it answers takes the report at once in memory, so that the next builds on it, and
- * resolves once it is on disk.
+ * resolves once it is on disk. `arrivedMs`: when it came, which is one time for all that comes together.
  * @throws DomainError not_found, unprocessable
  */
 export async function prepareReport(
@@ -40,8 +40,9 @@ export async function prepareReport(
   input: z.output<typeof CompleteListen>,
   state: Report['state'],
   rate: number,
+  arrivedMs = ctx.clock.nowMs(),
 ): Promise<() => Promise<Taken>> {
-  const report = toReport(ctx, input, state, rate);
+  const report = toReport(input, state, rate, arrivedMs);
   const { session_id, seq } = input;
   // A guest's reports are accepted, shown to nobody and not stored (contract §2).
   if (actor.role === 'guest') {
@@ -52,8 +53,13 @@ export async function prepareReport(
 }
 
 /** @throws DomainError unprocessable */
-function toReport(ctx: Ctx, input: z.output<typeof CompleteListen>, state: Report['state'], rate: number): Report {
-  const occurred_at_ms = toServerTime(ctx.clock.nowMs(), input);
+function toReport(
+  input: z.output<typeof CompleteListen>,
+  state: Report['state'],
+  rate: number,
+  arrivedMs: number,
+): Report {
+  const occurred_at_ms = toServerTime(arrivedMs, input);
   if (occurred_at_ms === null) throw new DomainError('unprocessable', 'That report lies in the future.');
   const { seq, position_ms } = input;
   return { seq, position_ms, state, rate, occurred_at_ms, is_dated: input.occurred_at_ms !== undefined };

@@ -28,17 +28,18 @@ export async function startListen(
 
 /**
  * Looks up what a start needs. What it answers begins the session at once in memory, so that reports can follow, and
- * resolves once it is on disk.
+ * resolves once it is on disk. `arrivedMs`: when it came.
  * @throws DomainError not_found, unprocessable
  */
 export async function prepareStart(
   ctx: Ctx,
   actor: Actor,
   input: z.output<typeof StartListen>,
+  arrivedMs = ctx.clock.nowMs(),
 ): Promise<() => Promise<z.input<typeof ListenSession>>> {
   const track = await findTrack(ctx.db, input);
   if (track === undefined) throw notFound('track');
-  const atMs = toServerTime(ctx.clock.nowMs(), input);
+  const atMs = toServerTime(arrivedMs, input);
   if (atMs === null) throw new DomainError('unprocessable', 'That start lies in the future.');
   const session_id = ctx.ids.id();
   // A guest's reports are accepted, shown to nobody and not stored (contract §2).

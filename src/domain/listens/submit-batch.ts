@@ -22,10 +22,12 @@ export async function submitBatch(
   events: readonly (BatchEvent | Error)[],
 ): Promise<PromiseSettledResult<Answer>[]> {
   const running: Promise<Answer>[] = [];
+  // Its one `sent_at_ms` is held against one time: while events are looked up the clock goes on, and would stretch what was heard.
+  const arrivedMs = ctx.clock.nowMs();
   for (const event of events) {
     let answer: Promise<Answer>;
     try {
-      answer = event instanceof Error ? Promise.reject(event) : (await prepare(ctx, actor, event))();
+      answer = event instanceof Error ? Promise.reject(event) : (await prepare(ctx, actor, event, arrivedMs))();
     } catch (error) {
       answer = Promise.reject(error as Error);
     }
@@ -36,13 +38,13 @@ export async function submitBatch(
   return Promise.allSettled(running);
 }
 
-function prepare(ctx: Ctx, actor: Actor, event: BatchEvent): Promise<() => Promise<Answer>> {
+function prepare(ctx: Ctx, actor: Actor, event: BatchEvent, arrivedMs: number): Promise<() => Promise<Answer>> {
   switch (event.event) {
     case 'listen:start':
-      return prepareStart(ctx, actor, event.input);
+      return prepareStart(ctx, actor, event.input, arrivedMs);
     case 'listen:progress':
-      return prepareReport(ctx, actor, event.input, event.input.state, event.input.rate);
+      return prepareReport(ctx, actor, event.input, event.input.state, event.input.rate, arrivedMs);
     case 'listen:complete':
-      return prepareReport(ctx, actor, event.input, 'stopped', 1);
+      return prepareReport(ctx, actor, event.input, 'stopped', 1, arrivedMs);
   }
 }

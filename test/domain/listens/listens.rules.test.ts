@@ -118,7 +118,20 @@ describe('what was heard', () => {
       ],
     ],
     ['a player that stood still was on at the end of its time', [says(0, 60_000, 10_000)], [[50_000, 60_000]]],
-    ['a timer that fires late is not a pause', [says(0, 5_000, 4_900), says(1, 10_000, 9_700)], [[0, 10_000]]],
+    ['a timer that fires late is not a pause', [says(0, 5_000, 4_900), says(1, 10_000, 9_700)], [[0, 9_700]]],
+    [
+      'a clock read anew for each report adds nothing',
+      [says(0, 25_011, 25_000), says(1, 40_022, 40_000)],
+      [[0, 40_000]],
+    ],
+    [
+      'many small delays are a gap once they are more than a jitter',
+      [says(0, 5_000, 4_800), says(1, 10_000, 9_600), says(2, 15_000, 14_400)],
+      [
+        [0, 9_600],
+        [10_000, 14_800],
+      ],
+    ],
     ['twice as fast, half as long', [says(0, 0, 0, 'playing', 2), says(1, 60_000, 20_000)], [[50_000, 60_000]]],
     [
       'a seek is no time',
@@ -259,6 +272,29 @@ describe('what was heard', () => {
 
   const EPSILON = 1e-3;
   const durations = fc.constantFrom(null, 1_000, 10_000, 30_000, 300_000);
+
+  test('[LP14] however late and unevenly a player reports, it is never heard for longer than it moved', () => {
+    const steps = fc.array(fc.record({ moved_ms: fc.nat(20_000), late_ms: fc.nat(600) }), {
+      minLength: 1,
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(steps, fc.constantFrom(0.5, 1, 1.3, 2), (taken, rate) => {
+        let [at, position] = [0, 0];
+        const reports = taken.map(({ moved_ms, late_ms }, i) => {
+          position += moved_ms;
+          at += Math.ceil(moved_ms / rate) + late_ms;
+          return says(i + 1, at, position, 'playing', rate);
+        });
+        const { heard } = all([says(0, 0, 0, 'playing', rate), ...reports], null);
+        expect(heard.played_ms * rate).toBeLessThanOrEqual(position);
+        // A step loses less than the millisecond that is not whole.
+        expect(heard.played_ms).toBeGreaterThan(position / rate - taken.length - 1);
+        expect(coveredMs(heard.spans)).toBeLessThanOrEqual(position);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   test('[LP4] whatever is reported, in whatever order: never more than wall time × rate, nor than the track', () => {
     fc.assert(

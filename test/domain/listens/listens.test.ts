@@ -216,6 +216,40 @@ describe.each(DIALECTS)('listening on $name', (dialect) => {
     expect(times).toEqual([...times].sort((a, b) => b - a));
   });
 
+  test('[LP12] however long a batch takes to be looked at, its times are as far apart as they were', async () => {
+    const client_session_id = crypto.randomUUID();
+    const sentMs = ctx.clock.nowMs();
+    const at = (ms: number) => ({ occurred_at_ms: sentMs - 300_000 + ms, sent_at_ms: sentMs });
+    const events: BatchEvent[] = [
+      { event: 'listen:start', input: StartListen.parse({ track_id, source: 'mobile', client_session_id, ...at(0) }) },
+      {
+        event: 'listen:progress',
+        input: ReportProgress.parse({
+          session_id: client_session_id,
+          seq: 1,
+          position_ms: 25_000,
+          state: 'playing',
+          ...at(25_000),
+        }),
+      },
+      {
+        event: 'listen:complete',
+        input: CompleteListen.parse({ session_id: client_session_id, seq: 2, position_ms: 40_000, ...at(40_000) }),
+      },
+    ];
+    // Each look at the clock finds it 11 ms later.
+    const running = { ...ctx, clock: { nowMs: () => (ctx.clock.advance(11), ctx.clock.nowMs()) } };
+    await submitBatch(running, ana, events);
+    const row = await ctx.db
+      .selectFrom('listening_sessions')
+      .select(['duration_played', 'wall_json'])
+      .where('client_session_id', '=', client_session_id)
+      .executeTakeFirstOrThrow();
+    expect(row.duration_played).toBe(40);
+    const [[from, to] = [0, 0]] = JSON.parse(row.wall_json) as [number, number][];
+    expect(to - from).toBe(40_000);
+  });
+
   test('[LP12] a batch is taken in order, one result each; sent again it changes nothing and answers the same', async () => {
     const client_session_id = crypto.randomUUID();
     const now = ctx.clock.nowMs();
