@@ -248,7 +248,13 @@ export const TRUST_ROWS: Record<string, readonly Shown[]> = {
         ...of(GATEWAY, '[GW2] raw packets that no client library would write'),
       ],
     },
-    { by: of(PROTOTYPE, '[GW16] is 400 on every event', '[HT18] is 400 as a body of every route, and as a query') },
+    {
+      by: of(
+        PROTOTYPE,
+        '[GW16] is 400 on every event',
+        '[HT18] is 400 as a body of every route, and as a query; doors that take something else are as without it',
+      ),
+    },
   ],
   C5: [
     {
