@@ -74,6 +74,22 @@ export function createConnections(clock: Clock): Connections {
   const endings = new Map<number, Ending>();
   const endingOf = new Map<Connection, Ending>();
 
+  /**
+   * Closed with messages still under way, by their own end, by its client or by whoever looked and found its access gone: who ends
+   * that access has to wait for these as well.
+   */
+  const leaving = new Map<string, Set<Connection>>();
+
+  function leave(user_id: string, connection: Connection): void {
+    const mine = leaving.get(user_id) ?? new Set();
+    leaving.set(user_id, mine.add(connection));
+    const left = () => {
+      mine.delete(connection);
+      if (mine.size === 0 && leaving.get(user_id) === mine) leaving.delete(user_id);
+    };
+    connection.settled().then(left, left);
+  }
+
   /** A token's sockets live until its `exp`. */
   function armExpiry(connection: Connection): void {
     disarm(connection);
@@ -100,12 +116,27 @@ export function createConnections(clock: Clock): Connections {
     const leftMs = ending.atMs - clock.nowMs();
     ending.timer = setTimeout(
       () => {
-        if (leftMs > LONGEST_TIMER_MS) waitFor(ending);
+        // It may have been too long for one timer, and timers run a millisecond ahead of the clock at times.
+        if (ending.atMs > clock.nowMs()) waitFor(ending);
         else for (const connection of [...ending.connections]) connection.end('expired');
       },
       Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS)),
     );
     ending.timer.unref();
+  }
+
+  const of = (user_id: string): Connection[] => [...(byUser.get(user_id) ?? [])];
+
+  /** Does it to those of a person's open connections, and waits for what these and the ones just closed have under way. */
+  function change(
+    user_id: string,
+    isMeant: (connection: Connection) => boolean,
+    does: (connection: Connection) => void,
+  ): Promise<void> {
+    const closed = [...(leaving.get(user_id) ?? [])].filter(isMeant);
+    const open = of(user_id).filter(isMeant);
+    for (const connection of open) does(connection);
+    return allSettled([...closed, ...open]);
   }
 
   return {
@@ -119,26 +150,28 @@ export function createConnections(clock: Clock): Connections {
         disarm(connection);
         mine.delete(connection);
         if (mine.size === 0 && byUser.get(user_id) === mine) byUser.delete(user_id);
+        leave(user_id, connection);
       };
     },
     all: () => [...byUser.values()].flatMap((mine) => [...mine]),
-    end(user_id, which, reason) {
-      const ended = this.of(user_id).filter(({ actor }) => isEnded(actor.credential, which));
-      for (const connection of ended) connection.end(reason);
-      return allSettled(ended);
-    },
-    setRole(user_id, role) {
-      const changed = this.of(user_id).filter(({ actor }) => actor.provider_role === null);
-      for (const connection of changed) connection.actor = { ...connection.actor, role };
-      return allSettled(changed);
-    },
-    setSessionRole({ user_id, session_id, role, provider_role }) {
-      const changed = this.of(user_id).filter(
+    end: (user_id, which, reason) =>
+      change(
+        user_id,
+        ({ actor }) => isEnded(actor.credential, which),
+        (connection) => connection.end(reason),
+      ),
+    setRole: (user_id, role) =>
+      change(
+        user_id,
+        ({ actor }) => actor.provider_role === null,
+        (connection) => void (connection.actor = { ...connection.actor, role }),
+      ),
+    setSessionRole: ({ user_id, session_id, role, provider_role }) =>
+      change(
+        user_id,
         ({ actor: { credential } }) => credential.kind === 'session' && credential.session_id === session_id,
-      );
-      for (const connection of changed) connection.actor = { ...connection.actor, role, provider_role };
-      return allSettled(changed);
-    },
+        (connection) => void (connection.actor = { ...connection.actor, role, provider_role }),
+      ),
     refresh(actor) {
       for (const connection of byUser.get(actor.user_id) ?? []) {
         const { credential } = connection.actor;
@@ -148,12 +181,13 @@ export function createConnections(clock: Clock): Connections {
         armExpiry(connection);
       }
     },
-    endDevice(user_id, device_id) {
-      const ended = this.of(user_id).filter((connection) => connection.device_id === device_id);
-      for (const connection of ended) connection.end('revoked');
-      return allSettled(ended);
-    },
-    of: (user_id) => [...(byUser.get(user_id) ?? [])],
+    endDevice: (user_id, device_id) =>
+      change(
+        user_id,
+        (connection) => connection.device_id === device_id,
+        (connection) => connection.end('revoked'),
+      ),
+    of,
     endAll(reason) {
       for (const connection of this.all()) connection.end(reason);
     },
