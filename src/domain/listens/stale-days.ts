@@ -9,7 +9,7 @@ interface StaleDay {
 }
 
 /** A second mark is counted, so that whoever settles the day meanwhile does not take it for the first. */
-const markAgain = (conflict: OnConflictBuilder<Schema, 'stale_days'>) =>
+export const markAgain = (conflict: OnConflictBuilder<Schema, 'stale_days'>) =>
   conflict.columns(['user_id', 'local_day']).doUpdateSet((eb) => ({ marks: eb('stale_days.marks', '+', 1) }));
 
 const compiled = new WeakMap<Kysely<Schema>, (day: StaleDay) => UnitStatement>();

@@ -1,3 +1,4 @@
+import { lockPersonStatement } from '../accounts/lock-person.ts';
 import { DomainError, notFound } from '../errors.ts';
 import { listenNewsStatements, noNewsStatement } from '../feed/listen-news.ts';
 import { toStorageError } from '../unit-of-work.ts';
@@ -6,6 +7,7 @@ import { playbackOf } from './listens.present.ts';
 import { hideCountedStatement } from './private-session.ts';
 import { countStatement, findSession, progressStatement } from './listens.repository.ts';
 import { staleDayStatement } from './stale-days.ts';
+import { takeOverStatements } from './whole-listens.repository.ts';
 import type { ListenProgress } from '#contract/listens.ts';
 import type { UnitStatement } from '#db/unit.ts';
 import type { Actor, Ctx } from '../context.ts';
@@ -151,6 +153,7 @@ function countingStatements(ctx: Ctx, { session_id, user_id, counted, playback }
   return [
     count,
     hideCountedStatement(ctx.db, { id: session_id, user_id, to_ms: playback.heard.reported_at_ms }),
+    ...takeOverStatements(ctx.db, { session_id, user_id }),
     ...listenNewsStatements(ctx, { session_id, user_id }),
   ];
 }
@@ -188,8 +191,8 @@ function statementsOf(
   ];
   if (maybeSettled(ctx, before.playback.heard)) statements.push(staleDayStatement(ctx.db, { user_id, local_day }));
   // Last, because the feed's clock stays locked from here to the commit.
-  if (counted !== before.counted) statements.push(...countingStatements(ctx, live));
-  return statements;
+  if (counted === before.counted) return statements;
+  return [lockPersonStatement(ctx.db, user_id), ...statements, ...countingStatements(ctx, live)];
 }
 
 /** [LP20] Its day's sums may have been made for good: a day stays stale while a session of it is under way. */

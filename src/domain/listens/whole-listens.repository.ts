@@ -1,7 +1,11 @@
+import { sql } from 'kysely';
+import { statementOf } from '#db/unit.ts';
 import { pieces } from './recordings.repository.ts';
+import { markAgain } from './stale-days.ts';
 import type { Schema } from '../database.ts';
 import type { ListenAliasesTable, ListeningSessionsTable } from './listens.table.ts';
-import type { Insertable, Transaction } from 'kysely';
+import type { UnitStatement } from '#db/unit.ts';
+import type { Insertable, Kysely, Transaction } from 'kysely';
 
 type Trx = Transaction<Schema>;
 
@@ -113,4 +117,89 @@ export async function findWhole(trx: Trx, user_id: string, started_at: number) {
 
 export async function deleteSession(trx: Trx, user_id: string, id: string): Promise<void> {
   await trx.deleteFrom('listening_sessions').where('user_id', '=', user_id).where('id', '=', id).execute();
+}
+
+/** A session of our own player that comes to count. */
+interface OwnPlay {
+  session_id: string;
+  user_id: string;
+}
+
+const compiled = new WeakMap<Kysely<Schema>, readonly ((own: OwnPlay) => UnitStatement)[]>();
+
+/**
+ * [LBZ1-10] Makes the listen that another program told before of the same play this session, as `findSame` does when it is told
+ * after: the nearest within the track's length, unless one was told already. Its names become the session's, and the listen goes.
+ * In the unit that makes the session count, after the person was locked, so that whatever is told meanwhile finds it.
+ */
+export function takeOverStatements(db: Kysely<Schema>, own: OwnPlay): UnitStatement[] {
+  let made = compiled.get(db);
+  if (made === undefined) {
+    /** Listens that are known by another session's name. */
+    const replaced = (at: OwnPlay) =>
+      db
+        .selectFrom('listening_sessions as told')
+        .innerJoin('listen_aliases as alias', (join) =>
+          join.onRef('alias.user_id', '=', 'told.user_id').onRef('alias.external_key', '=', 'told.external_key'),
+        )
+        .where('told.user_id', '=', at.user_id)
+        .where('alias.session_id', '=', at.session_id)
+        .where('told.id', '!=', at.session_id);
+    made = [
+      statementOf<OwnPlay>((at) =>
+        db
+          .insertInto('listen_aliases')
+          .columns(['user_id', 'external_key', 'session_id'])
+          .expression(
+            (eb) =>
+              eb
+                .selectFrom('listening_sessions as own')
+                .innerJoin('tracks', 'tracks.id', 'own.track_id')
+                .innerJoin('listening_sessions as told', (join) =>
+                  join.onRef('told.user_id', '=', 'own.user_id').onRef('told.track_id', '=', 'own.track_id'),
+                )
+                .select(['told.user_id', 'told.external_key', 'own.id'])
+                .where('own.id', '=', at.session_id)
+                .where('own.user_id', '=', at.user_id)
+                .where('told.external_key', 'is not', null)
+                .where('told.counted', '=', 1)
+                .where((w) => w(w('told.started_at', '-', w.ref('own.started_at')), '<', w.ref('tracks.duration')))
+                .where((w) => w(w('own.started_at', '-', w.ref('told.started_at')), '<', w.ref('tracks.duration')))
+                .where((w) =>
+                  w.not(
+                    w.exists(
+                      w
+                        .selectFrom('listen_aliases as before')
+                        .select('before.session_id')
+                        .whereRef('before.session_id', '=', 'own.id')
+                        .where('before.job_id', 'is', null),
+                    ),
+                  ),
+                )
+                .orderBy(sql`abs(told.started_at - own.started_at)`)
+                .orderBy('told.id')
+                .limit(1) as never,
+          )
+          .onConflict((conflict) => conflict.doNothing()),
+      ),
+      statementOf<OwnPlay>((at) =>
+        db
+          .updateTable('listen_aliases')
+          .set({ session_id: at.session_id })
+          .where('session_id', 'in', replaced(at).select('told.id')),
+      ),
+      statementOf<OwnPlay>((at) =>
+        db
+          .insertInto('stale_days')
+          .columns(['user_id', 'local_day'])
+          .expression(replaced(at).select(['told.user_id', 'told.local_day']).distinct())
+          .onConflict(markAgain),
+      ),
+      statementOf<OwnPlay>((at) =>
+        db.deleteFrom('listening_sessions').where('id', 'in', replaced(at).select('told.id')),
+      ),
+    ];
+    compiled.set(db, made);
+  }
+  return made.map((statement) => statement(own));
 }

@@ -320,6 +320,88 @@ describe.each(DIALECTS)('ListenBrainz programs, on $name', (dialect) => {
     expect((await rows()).map(({ source }) => source)).toEqual(['api', 'web', 'api']);
   });
 
+  /** What our own player has kept while it was offline: a track of 200 s heard from `at` on, for so long. */
+  async function offline(track_id: string, at: number, heard_s = 200): Promise<void> {
+    const client_session_id = crypto.randomUUID();
+    const when = (s: number) => ({ occurred_at_ms: (at + s) * 1000, sent_at_ms: Date.now() });
+    await ana.rest.post('/listen/start', { track_id, source: 'mobile', client_session_id, ...when(0) });
+    const end = { session_id: client_session_id, seq: 1, position_ms: heard_s * 1000, ...when(heard_s) };
+    await ana.rest.post('/listen/complete', end);
+  }
+  /** Own plays and told ones, by when they began; then how many listens that is, and by whom. */
+  test.each<[string, number[], number[], string[]]>([
+    ['one play, told by its scrobbler', [0], [1], ['mobile']],
+    ['one play, told from its middle', [0], [120], ['mobile']],
+    ['one play, told from before its beginning', [150], [0], ['mobile']],
+    ['two plays, each told', [0, 200], [2, 203], ['mobile', 'mobile']],
+    ['a play, and one right after it elsewhere', [0], [200], ['mobile', 'api']],
+    ['a play that is told, and one elsewhere', [0], [1, 400], ['mobile', 'api']],
+    ['a play told twice, which is a repeat', [0], [1, 150], ['mobile', 'api']],
+    ['a play long after another', [5_000], [0], ['api', 'mobile']],
+  ])('[LBZ1-10] %s: the same listens, whoever comes first', async (_what, own, told, expected) => {
+    const came: string[][] = [];
+    for (const isToldFirst of [false, true]) {
+      ana = await world.someone(`ana${++people}`);
+      token = await tokenOf(ana, ['listen:write', 'read', 'write']);
+      const title = fresh();
+      const track_id = await song(title);
+      const from = NOW() - 10_000;
+      const tell = async () => {
+        for (const at of told) await submit(single(from + at, title));
+      };
+      if (isToldFirst) await tell();
+      for (const at of own) await offline(track_id, from + at);
+      if (!isToldFirst) await tell();
+      const listens = (await rows()).filter((row) => row.counted === 1);
+      came.push(listens.map(({ source }) => source));
+      expect((await call(`/1/user/${ana.username}/listen-count`)).body).toEqual({
+        payload: { count: expected.length },
+      });
+      // Told again by a program that did not hear the answer: nothing more.
+      await tell();
+      expect((await rows()).filter((row) => row.counted === 1)).toHaveLength(expected.length);
+      const { totals } = await ana.rest.get<{ totals: { listens: number; duration: number } }>(
+        '/listen/stats?period=all',
+      );
+      expect(totals.listens).toBe(expected.length);
+      // Followers are told of each once.
+      const feed = await world.database.db
+        .selectFrom('feed_items')
+        .select('session_id')
+        .where('actor_id', '=', ana.id)
+        .execute();
+      expect(feed.map(({ session_id }) => session_id).toSorted()).toEqual(listens.map(({ id }) => id).toSorted());
+    }
+    expect(came).toEqual([expected, expected]);
+  });
+
+  test('[LBZ1-10] what our own player left before it counted takes no told listen away, whoever comes first', async () => {
+    for (const isToldFirst of [false, true]) {
+      ana = await world.someone(`ana${++people}`);
+      token = await tokenOf(ana, ['listen:write', 'read', 'write']);
+      const title = fresh();
+      const track_id = await song(title);
+      const at = NOW() - 10_000;
+      if (isToldFirst) await submit(single(at + 5, title));
+      await offline(track_id, at, 5);
+      if (!isToldFirst) await submit(single(at + 5, title));
+      const listens = (await rows()).map(({ source, counted }) => `${source} ${counted}`);
+      expect(listens.toSorted()).toEqual(['api 1', 'mobile 0']);
+    }
+  });
+
+  test('[LBZ1-10] told and reported at the same moment it is one listen', async () => {
+    for (let round = 0; round < 10; round++) {
+      ana = await world.someone(`ana${++people}`);
+      token = await tokenOf(ana, ['listen:write', 'read', 'write']);
+      const title = fresh();
+      const track_id = await song(title);
+      const at = NOW() - 10_000;
+      await Promise.all([submit(single(at + 1, title)), offline(track_id, at), submit(single(at + 4, title))]);
+      expect((await rows()).map(({ source, counted }) => [source, counted])).toEqual([['mobile', 1]]);
+    }
+  });
+
   test('[LBZ1-5] what is not wanted is answered ok and not stored', async () => {
     for (const body of [single(NOW(), 'Jingle', { duration_ms: 30_000 }), single(1, 'Old'), single(0, 'Clockless')]) {
       const { status, body: answer } = await submit(body);
