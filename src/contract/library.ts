@@ -145,18 +145,6 @@ export const listGenres = defineEndpoint({
   summary: 'Genres with their track counts',
   reply: z.object({ items: z.array(Genre), next_cursor: z.null() }),
 });
-export const searchLibrary = defineEndpoint({
-  name: 'library.search',
-  method: 'GET',
-  path: '/library/search',
-  access: 'guest',
-  summary: 'Tracks, albums and artists whose words begin with every word of q',
-  query: z.strictObject({
-    q: z.string().trim().min(1).max(200),
-    limit: z.coerce.number().int().min(1).max(50).default(20),
-  }),
-  reply: z.object({ tracks: z.array(Track), albums: z.array(Album), artists: z.array(Artist) }),
-});
 export const startScan = defineEndpoint({
   name: 'library.scan.start',
   method: 'POST',

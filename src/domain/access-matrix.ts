@@ -16,6 +16,7 @@ import type * as library from '#contract/library.ts';
 import type * as listens from '#contract/listens.ts';
 import type * as playlists from '#contract/playlists.ts';
 import type * as presence from '#contract/presence.ts';
+import type * as search from '#contract/search.ts';
 import type * as security from '#contract/security.ts';
 import type * as social from '#contract/social.ts';
 import type * as stats from '#contract/stats.ts';
@@ -38,6 +39,7 @@ export type OperationName =
   | NamesIn<typeof listens>
   | NamesIn<typeof playlists>
   | NamesIn<typeof presence>
+  | NamesIn<typeof search>
   | NamesIn<typeof security>
   | NamesIn<typeof social>
   | NamesIn<typeof stats>;

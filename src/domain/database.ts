@@ -9,6 +9,7 @@ import type { LibraryTables } from './library/library.table.ts';
 import type { ListensTables } from './listens/listens.table.ts';
 import type { PlaylistsTables } from './playlists/playlists.table.ts';
 import type { RecommendationsTables } from './recommendations/recommendations.table.ts';
+import type { SearchTables } from './search/search.table.ts';
 import type { SocialTables } from './social/social.table.ts';
 import type { StatsTables } from './stats/stats.table.ts';
 
@@ -22,6 +23,7 @@ export type Schema = AccountsTables &
   FavoritesTables &
   FeedTables &
   PlaylistsTables &
+  SearchTables &
   SocialTables &
   StatsTables &
   RecommendationsTables &

@@ -3,6 +3,7 @@ import { rotateKeys } from './cli/keys.ts';
 import { migrate } from './cli/migrate.ts';
 import { renewPlaylistVerb, repairPlaylists } from './cli/playlists.ts';
 import { scan } from './cli/scan.ts';
+import { rebuildSearch } from './cli/search.ts';
 import { rebuildStats } from './cli/stats.ts';
 import { InterruptedError, RefusedError, UsageError, complain } from './cli/terminal.ts';
 import { tokenVerbs } from './cli/tokens.ts';
@@ -29,6 +30,7 @@ const USAGE = `Usage: npm run admin -- <verb>
                          make a new key for the secrets kept in the database, and seal them anew with it;
                          --resume goes on where an earlier run broke off, without another key
   rebuild-stats [USER]   make the statistics of a person, or of everybody, anew from what they heard
+  rebuild-search         make what the library is searched by anew from its tracks, albums and artists
   repair-playlists [ID]  verify the rows of one playlist, or of all, against its document, and build
                          anew those that differ
   renew-playlist ID [--forget]
@@ -46,6 +48,7 @@ const VERBS: Readonly<Record<string, Verb | Readonly<Record<string, Verb>>>> = {
   scan,
   'rotate-keys': rotateKeys,
   'rebuild-stats': rebuildStats,
+  'rebuild-search': rebuildSearch,
   'repair-playlists': repairPlaylists,
   'renew-playlist': renewPlaylistVerb,
   migrate,

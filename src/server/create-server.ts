@@ -9,6 +9,7 @@ import { createPlaybacks } from '#domain/listens/playbacks.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { listenImports } from '#domain/listens/listens.jobs.ts';
 import { matchRecordings } from '#domain/listens/match-recordings.ts';
+import { prepareSearch } from '#domain/search/rebuild-search.ts';
 import { createAudiences } from '#rooms/audience.ts';
 import { createConnections } from '#rooms/connections.ts';
 import { createFeedRoom } from '#rooms/feed/feed-room.ts';
@@ -165,6 +166,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     playlistDocs: rooms,
     playbacks: createPlaybacks(),
   };
+  const ended = new AbortController();
+  const search = await prepareSearch(ctx, ended.signal);
   const scanner = createScanner(ctx);
   const jobs = createJobRunner(ctx, { listen_import: listenImports(ctx) });
   // What was heard elsewhere may be among the new tracks.
@@ -218,7 +221,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...securityRoutes(connections),
     ...secondFactorRoutes(identity.backoff),
     ...jobsRoutes,
-    ...libraryRoutes(scanner),
+    ...libraryRoutes(scanner, limiters),
     ...listensRoutes,
     ...privateSessionRoutes,
     ...playlistsRoutes({ publicUrl }),
@@ -285,7 +288,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       http.closeIdleConnections();
       connections.endAll('restart');
-      await Promise.all([scanner.stop(), jobs.stop()]);
+      ended.abort();
+      await Promise.all([scanner.stop(), jobs.stop(), search.ready]);
       await rooms.close();
       presence.close();
       sync.close();

@@ -55,5 +55,9 @@ export interface SortColumn {
 export function after(columns: readonly SortColumn[], order: Order, values: SortValue[]): Expression<SqlBool> {
   const left = sql.join(columns.map((column) => column.expression));
   const right = sql.join(values);
-  return order === 'asc' ? sql<SqlBool>`(${left}) > (${right})` : sql<SqlBool>`(${left}) < (${right})`;
+  const [first] = columns;
+  // The first column by itself, since SQLite looks no row of expressions up in an index.
+  return order === 'asc'
+    ? sql<SqlBool>`(${left}) > (${right}) and ${first!.expression} >= ${values[0]}`
+    : sql<SqlBool>`(${left}) < (${right}) and ${first!.expression} <= ${values[0]}`;
 }

@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { notFound } from '#domain/errors.ts';
 import { after, decodeCursor, encodeCursor } from './keyset.ts';
-import { fold, nameKey, searchPatterns } from './library.rules.ts';
+import { FEW_MATCHES } from '../search/search-index.ts';
+import { begunBy } from '../search/begun.queries.ts';
+import { nameKey, searchPatterns } from './library.rules.ts';
 import { TRACK_COLUMNS, presentAlbum, presentArtist, presentTrack } from './library.present.ts';
 import type * as contract from '#contract/library.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
@@ -71,19 +73,20 @@ export async function listTracks(
     .limit(limit + 1);
   for (const column of columns) query = query.orderBy(column.expression, order);
   if (cursor !== undefined) query = query.where(after(columns, order, decodeCursor(cursor, sort, order, types)));
-  for (const pattern of searchPatterns(input.q ?? '')) query = query.where(like('tracks.search_text', pattern));
+  if (input.missing === true) {
+    // Few, and not in the index: a search does not find them.
+    for (const pattern of searchPatterns(input.q ?? '')) query = query.where(like('tracks.search_text', pattern));
+  } else {
+    const begun = await begunBy(ctx, 'search_tracks', 'tracks.id', input.q ?? '');
+    if (begun !== null) query = query.where(begun);
+  }
   if (input.album_id !== undefined) query = query.where('album_id', '=', input.album_id);
   if (input.artist_id !== undefined) query = query.where('artist_id', '=', input.artist_id);
   if (input.artist !== undefined) {
     const key = nameKey(input.artist);
     query = query.where('artist_id', 'in', (eb) => eb.selectFrom('artists').select('id').where('artist_key', '=', key));
   }
-  if (input.genre !== undefined) {
-    const key = nameKey(input.genre);
-    query = query.where('tracks.id', 'in', (eb) =>
-      eb.selectFrom('track_genres').select('track_id').where('genre_key', '=', key),
-    );
-  }
+  if (input.genre !== undefined) query = query.where(await ofGenre(ctx.db, nameKey(input.genre)));
   const rows = await query.execute();
   const shown = rows.slice(0, limit);
   const last = rows.length > limit ? shown.at(-1) : undefined;
@@ -93,6 +96,14 @@ export async function listTracks(
     items: shown.map(presentTrack),
     next_cursor: last === undefined ? null : encodeCursor(sort, order, values(last)),
   };
+}
+
+/** For the WHERE of tracks: those of a genre, by whichever way is shorter (`FEW_MATCHES`). */
+async function ofGenre(db: Db, key: string): Promise<Expression<SqlBool>> {
+  const theirs = db.selectFrom('track_genres').select('track_id').where('genre_key', '=', key);
+  const beyond = await theirs.limit(1).offset(FEW_MATCHES).executeTakeFirst();
+  if (beyond === undefined) return sql<SqlBool>`tracks.id in ${theirs}`;
+  return sql<SqlBool>`exists ${theirs.whereRef('track_id', '=', sql.ref('tracks.id'))}`;
 }
 
 /** One track, missing or not. @throws DomainError `not_found` */
@@ -213,20 +224,37 @@ export async function listAlbums(
   _actor: Actor,
   input: Input<typeof contract.listAlbums>,
 ): Promise<Reply<typeof contract.listAlbums>> {
-  let query = albumRows(ctx.db)
+  // The page first, and only of its albums the sums.
+  let query = ctx.db
+    .selectFrom('albums')
+    .select(['albums.id', 'albums.title_sort'])
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('tracks')
+          .select('tracks.id')
+          .whereRef('tracks.album_id', '=', 'albums.id')
+          .where('tracks.missing_since', 'is', null),
+      ),
+    )
     .orderBy('albums.title_sort')
     .orderBy('albums.id')
     .limit(input.limit + 1);
   if (input.cursor !== undefined)
     query = query.where(after(ALBUM_SORT, 'asc', decodeCursor(input.cursor, 'albums', 'asc', 'ss')));
-  for (const pattern of searchPatterns(input.q ?? '')) query = query.where(like('albums.search_text', pattern));
+  const begun = await begunBy(ctx, 'search_albums', 'albums.id', input.q ?? '');
+  if (begun !== null) query = query.where(begun);
   const { artist_id } = input;
   if (artist_id !== undefined) query = query.where('albums.id', 'in', albumsOf(ctx.db, artist_id));
   const rows = await query.execute();
   const shown = rows.slice(0, input.limit);
   const last = rows.length > input.limit ? shown.at(-1) : undefined;
+  const albums = await albumsByIds(
+    ctx.db,
+    shown.map(({ id }) => id),
+  );
   return {
-    items: shown.map(presentAlbum),
+    items: shown.flatMap(({ id }) => albums.get(id) ?? []),
     next_cursor: last === undefined ? null : encodeCursor('albums', 'asc', [last.title_sort, last.id]),
   };
 }
@@ -284,18 +312,34 @@ export async function listArtists(
   _actor: Actor,
   input: Input<typeof contract.listArtists>,
 ): Promise<Reply<typeof contract.listArtists>> {
-  let query = artistRows(ctx.db)
+  let query = ctx.db
+    .selectFrom('artists')
+    .select(['artists.id', 'artists.name_sort'])
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('tracks')
+          .select('tracks.id')
+          .whereRef('tracks.artist_id', '=', 'artists.id')
+          .where('tracks.missing_since', 'is', null),
+      ),
+    )
     .orderBy('artists.name_sort')
     .orderBy('artists.id')
     .limit(input.limit + 1);
   if (input.cursor !== undefined)
     query = query.where(after(ARTIST_SORT, 'asc', decodeCursor(input.cursor, 'artists', 'asc', 'ss')));
-  for (const pattern of searchPatterns(input.q ?? '')) query = query.where(like('artists.search_text', pattern));
+  const begun = await begunBy(ctx, 'search_artists', 'artists.id', input.q ?? '');
+  if (begun !== null) query = query.where(begun);
   const rows = await query.execute();
   const shown = rows.slice(0, input.limit);
   const last = rows.length > input.limit ? shown.at(-1) : undefined;
+  const artists = await artistsByIds(
+    ctx.db,
+    shown.map(({ id }) => id),
+  );
   return {
-    items: shown.map(presentArtist),
+    items: shown.flatMap(({ id }) => artists.get(id) ?? []),
     next_cursor: last === undefined ? null : encodeCursor('artists', 'asc', [last.name_sort, last.id]),
   };
 }
@@ -350,57 +394,24 @@ export async function artistsByIds(db: Db, ids: readonly string[]): Promise<Map<
 
 /** Genres with their track counts; a track of several genres counts in each. */
 export async function listGenres(ctx: Ctx): Promise<Reply<typeof contract.listGenres>> {
-  const rows = await ctx.db
+  // All of them by the index alone, less the few whose file is gone: looking up every track takes forty times as long.
+  const all = await ctx.db
     .selectFrom('track_genres')
-    .innerJoin('tracks', (join) =>
-      join.onRef('tracks.id', '=', 'track_genres.track_id').on('tracks.missing_since', 'is', null),
-    )
-    .select((eb) => [eb.fn.min('track_genres.name').as('name'), eb.fn.countAll().as('track_count')])
-    .groupBy('track_genres.genre_key')
-    .orderBy('track_genres.genre_key')
+    .select((eb) => ['genre_key', eb.fn.min('name').as('name'), eb.fn.countAll().as('count')])
+    .groupBy('genre_key')
+    .orderBy('genre_key')
     .execute();
-  return { items: rows.map((row) => ({ name: row.name, track_count: Number(row.track_count) })), next_cursor: null };
-}
-
-/** What begins with the words of `q`, names that begin with the whole of it first; at most `limit` of each kind. */
-export async function searchLibrary(
-  ctx: Ctx,
-  _actor: Actor,
-  input: { q: string; limit: number },
-): Promise<{ tracks: Track[]; albums: Album[]; artists: Artist[] }> {
-  const patterns = searchPatterns(input.q);
-  if (patterns.length === 0) return { tracks: [], albums: [], artists: [] };
-  const beginning = `${fold(input.q).replace(/[\\%_]/g, '\\$&')}%`;
-  const beginsFirst = (column: string) => sql<number>`case when ${like(column, beginning)} then 0 else 1 end`;
-
-  let tracks = ctx.db.selectFrom('tracks').select(TRACK_COLUMNS).where('missing_since', 'is', null);
-  let albums = albumRows(ctx.db);
-  let artists = artistRows(ctx.db);
-  for (const pattern of patterns) {
-    tracks = tracks.where(like('tracks.search_text', pattern));
-    albums = albums.where(like('albums.search_text', pattern));
-    artists = artists.where(like('artists.search_text', pattern));
-  }
-  const found = await Promise.all([
-    tracks.orderBy(beginsFirst('title_sort')).orderBy('artist_sort').orderBy('id').limit(input.limit).execute(),
-    albums
-      .orderBy(beginsFirst('albums.title_sort'))
-      .orderBy('albums.title_sort')
-      .orderBy('albums.id')
-      .limit(input.limit)
-      .execute(),
-    artists
-      .orderBy(beginsFirst('artists.name_sort'))
-      .orderBy('artists.name_sort')
-      .orderBy('artists.id')
-      .limit(input.limit)
-      .execute(),
-  ]);
-  return {
-    tracks: found[0].map(presentTrack),
-    albums: found[1].map(presentAlbum),
-    artists: found[2].map(presentArtist),
-  };
+  const gone = await ctx.db
+    .selectFrom('track_genres')
+    .select((eb) => ['genre_key', eb.fn.countAll().as('count')])
+    .where('track_id', 'in', (eb) => eb.selectFrom('tracks').select('id').where('missing_since', 'is not', null))
+    .groupBy('genre_key')
+    .execute();
+  const goneBy = new Map(gone.map(({ genre_key, count }) => [genre_key, Number(count)]));
+  const items = all
+    .map(({ genre_key, name, count }) => ({ name, track_count: Number(count) - (goneBy.get(genre_key) ?? 0) }))
+    .filter(({ track_count }) => track_count > 0);
+  return { items, next_cursor: null };
 }
 
 /** What decides whether a track is something heard elsewhere. */

@@ -1,5 +1,6 @@
 /** The only SQL that writes the library's tables. */
 import { markDaysOfTracks } from '../listens/stale-days.ts';
+import { indexAlbums, indexArtists, indexTracks } from '../search/index-items.ts';
 import { albumArtistOf, nameKey, searchText, sortColumns, sortKey } from './library.rules.ts';
 import { READER_VERSION } from './read-track.ts';
 import type { StoredCover } from './covers.ts';
@@ -220,6 +221,12 @@ export async function writeTracks(tx: TxCtx, writes: readonly TrackWrite[], know
     tx,
     rows.map(({ id, genres, isNew }) => ({ track_id: id, genres, isNew })),
   );
+  await indexArtists(tx.trx, [...artists.values()]);
+  await indexAlbums(tx.trx, [...albums.values()]);
+  await indexTracks(
+    tx.trx,
+    rows.map(({ id }) => id),
+  );
   return { artists, albums };
 }
 
@@ -282,6 +289,7 @@ export async function setMissing({ trx, clock }: TxCtx, ids: readonly string[], 
   const missing_since = isMissing ? epochSeconds(clock) : null;
   for (const some of chunks(ids))
     await trx.updateTable('tracks').set({ missing_since }).where('id', 'in', some).execute();
+  await indexTracks(trx, ids);
 }
 
 export interface FolderImageWrite {

@@ -8,7 +8,7 @@ import { cutPage, readCursor } from '../page.ts';
 import { isBlocked } from '../social/social.access.ts';
 import { isShownTo, requireListRight } from './playlists.access.ts';
 import { presentEntry, presentPlaylist } from './playlists.present.ts';
-import type { listPlaylists, PlaylistRole } from '#contract/playlists.ts';
+import type { listPlaylists, Playlist, PlaylistRole } from '#contract/playlists.ts';
 import type { Input, Reply } from '#contract/endpoint.ts';
 import type { Actor, Ctx } from '../context.ts';
 import type { Schema } from '../database.ts';
@@ -102,6 +102,60 @@ export async function showPlaylist(
   const owner = row === undefined ? undefined : (await usersByIds(ctx.db, [row.user_id])).get(row.user_id);
   if (row === undefined || owner === undefined) throw notFound('playlist');
   return presentPlaylist(row, owner, role);
+}
+
+/** Lists somebody looks through by name, last changed first: more than anybody knows by heart. */
+const SHOWN_NAMES = 5_000;
+
+/** Names of the lists a person may see: their own, those they belong to, public ones. */
+export async function shownPlaylistNames(db: Kysely<Schema>, user_id: string): Promise<{ id: string; name: string }[]> {
+  return (
+    db
+      .selectFrom('user_playlists')
+      .select(['user_playlists.id', 'user_playlists.name'])
+      // Narrows by indexes what the next line decides of each.
+      .where((eb) =>
+        eb.or([
+          eb('user_playlists.user_id', '=', user_id),
+          eb('user_playlists.is_public', '=', 1),
+          eb('user_playlists.id', 'in', (mine) =>
+            mine.selectFrom('playlist_collaborators').select('playlist_id').where('user_id', '=', user_id),
+          ),
+        ]),
+      )
+      .where(isShownTo(user_id, 'user_playlists.id'))
+      .orderBy('user_playlists.updated_at', 'desc')
+      .orderBy('user_playlists.id')
+      .limit(SHOWN_NAMES)
+      .execute()
+  );
+}
+
+/** These lists as the actor sees them, in this order; those they may not see are left out. */
+export async function playlistsByIds(ctx: Ctx, actor: Actor, ids: readonly string[]): Promise<Playlist[]> {
+  if (ids.length === 0) return [];
+  const rows = await ctx.db
+    .selectFrom('user_playlists')
+    .selectAll('user_playlists')
+    .select((eb) =>
+      eb
+        .selectFrom('playlist_collaborators')
+        .select('role')
+        .whereRef('playlist_id', '=', 'user_playlists.id')
+        .where('playlist_collaborators.user_id', '=', actor.user_id)
+        .as('my_role'),
+    )
+    .where('user_playlists.id', 'in', ids)
+    .where(isShownTo(actor.user_id, 'user_playlists.id'))
+    .execute();
+  const users = await usersByIds(ctx.db, [...new Set(rows.map((row) => row.user_id))]);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => {
+    const row = byId.get(id);
+    const owner = row === undefined ? undefined : users.get(row.user_id);
+    if (row === undefined || owner === undefined) return [];
+    return [presentPlaylist(row, owner, row.user_id === actor.user_id ? 'owner' : (row.my_role ?? 'public'))];
+  });
 }
 
 /** Entries of a list whose track stands further up in it: of some tracks, or of all. */

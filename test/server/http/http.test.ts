@@ -3,6 +3,7 @@ import * as accounts from '#contract/accounts.ts';
 import { DOORS } from '#contract/doors.ts';
 import * as favorites from '#contract/favorites.ts';
 import * as library from '#contract/library.ts';
+import { searchLibrary } from '#contract/search.ts';
 import * as listens from '#contract/listens.ts';
 import * as playlists from '#contract/playlists.ts';
 import * as social from '#contract/social.ts';
@@ -349,7 +350,7 @@ describe.each(DIALECTS)('the REST door on $name', (dialect) => {
     await take(library.listAlbums, ana);
     await take(library.listArtists, ana);
     await take(library.listGenres, ana);
-    await take(library.searchLibrary, ana, {}, undefined, '?q=track');
+    await take(searchLibrary, ana, {}, undefined, '?q=track');
     await take(library.getScan, ana);
     const [track_id] = tracks;
     await take(favorites.addFavorite, ana, {}, { track_id, notes: 'In the car' });

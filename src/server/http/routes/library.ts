@@ -1,4 +1,5 @@
 import * as library from '#contract/library.ts';
+import * as search from '#contract/search.ts';
 import {
   getAlbum,
   getArtist,
@@ -7,15 +8,16 @@ import {
   listArtists,
   listGenres,
   listTracks,
-  searchLibrary,
 } from '#domain/library/library.queries.ts';
+import { searchLibrary } from '#domain/search/search.queries.ts';
 import { startScan } from '#domain/library/start-scan.ts';
 import { on } from '../mount.ts';
+import type { Limiters } from '../../limits/limiters.ts';
 import type { Scanner } from '#domain/library/scanner.ts';
 import type { Route } from '../mount.ts';
 
 /** The library's REST doors; streams and covers, which are no JSON, are in ../media.ts. */
-export function libraryRoutes(scanner: Scanner): Route[] {
+export function libraryRoutes(scanner: Scanner, limiters: Limiters): Route[] {
   return [
     on(library.listTracks, (ctx, actor, input) => listTracks(ctx, actor, input)),
     on(library.getTrack, (ctx, actor, input) => getTrack(ctx, actor, input)),
@@ -24,7 +26,9 @@ export function libraryRoutes(scanner: Scanner): Route[] {
     on(library.listArtists, (ctx, actor, input) => listArtists(ctx, actor, input)),
     on(library.getArtist, (ctx, actor, input) => getArtist(ctx, actor, input)),
     on(library.listGenres, (ctx) => listGenres(ctx)),
-    on(library.searchLibrary, (ctx, actor, input) => searchLibrary(ctx, actor, input)),
+    on(search.searchLibrary, (ctx, actor, input) =>
+      searchLibrary(ctx, actor, input, async () => !(await limiters.spend('people_search', actor.user_id)).isOver),
+    ),
     on(library.startScan, (ctx, actor) => startScan(ctx, actor.user_id, scanner)),
     on(library.getScan, async (_ctx, actor) => scanner.state(actor)),
   ];
