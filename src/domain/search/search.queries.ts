@@ -135,6 +135,12 @@ async function findIndexed(ctx: Ctx, asked: Asked): Promise<{ finds: Finds; read
   const lookBy = (question: Question) => lookAll(ctx, '', question, finds);
   if ((await lookBy(readings.flatMap((reading) => questionOf(reading)))) > 0) return { finds, readings };
 
+  // A word the library has nothing like is the first to be left out: one look instead of one a word.
+  const isSure = (word: string) => right.has(word) || cutsOf(word).length === 0;
+  const sure = asked.words.map(({ word, isFiller }) => ({ word, isFiller: isFiller || !isSure(word) }));
+  const sureOnly: Reading = { ...guess, asked: { ...asked, words: sure } };
+  if (sure.some(isRequired) && (await lookBy(questionOf(sureOnly))) > 0) return { finds, readings: [guess] };
+
   const required = asked.words.filter(isRequired).length;
   for (let left = 1; left <= (required > MANY_WORDS ? 2 : 1) && left < required; left++) {
     if ((await lookBy(questionOf(guess, left))) > 0) return { finds, readings: [guess] };
