@@ -63,6 +63,36 @@ export const ScanState = z.object({
 });
 export type ScanState = z.infer<typeof ScanState>;
 
+/** `waiting`: not analysed yet; `failed`: it could not be. */
+export const FeaturesState = z.enum(['ready', 'waiting', 'failed']);
+
+/** How loud a track is and how it sounds, computed from its audio; null where it is not known, or there is nothing to hear. */
+export const TrackFeatures = z.object({
+  track_id: Id,
+  state: FeaturesState,
+  problem: z.string().nullable(),
+  /** Of the whole file (EBU R 128). */
+  loudness_lufs: z.number().nullable(),
+  /** What brings it to −18 LUFS (ReplayGain 2): alone, or its album as a whole. */
+  gain_db: z.number().nullable(),
+  album_gain_db: z.number().nullable(),
+  /** The highest point of the wave, between samples too; 1 is full scale. Times the gain it should stay below 1. */
+  peak: z.number().nullable(),
+  album_peak: z.number().nullable(),
+  /** Beats a minute, within one octave: 80 to 160. */
+  tempo: z.number().nullable(),
+  /** 0 to 1; below 0.5 it is a guess. */
+  tempo_confidence: z.number().nullable(),
+  /** Shares of the pitch classes, C first. */
+  chroma: z.array(z.number()).length(12).nullable(),
+  /** The centre of the spectrum. */
+  brightness_hz: z.number().nullable(),
+  /** Between loud and quiet moments. */
+  dynamics_db: z.number().nullable(),
+  computed_at: z.int().nullable(),
+});
+export type TrackFeatures = z.infer<typeof TrackFeatures>;
+
 export const TrackQuery = z.strictObject({
   ...PageQuery.shape,
   q: z.string().trim().max(200).optional(),
@@ -100,6 +130,15 @@ export const getTrack = defineEndpoint({
   summary: 'One track, missing or not',
   params: TrackParams,
   reply: Track,
+});
+export const getFeatures = defineEndpoint({
+  name: 'library.features',
+  method: 'GET',
+  path: '/library/tracks/{track_id}/features',
+  access: 'guest',
+  summary: 'How loud a track is and how it sounds: gain for the player, tempo, harmony, brightness, dynamics',
+  params: TrackParams,
+  reply: TrackFeatures,
 });
 export const listAlbums = defineEndpoint({
   name: 'library.albums',
@@ -160,7 +199,10 @@ export const getScan = defineEndpoint({
   path: '/library/scan',
   access: 'guest',
   summary: 'How the running or last scan is doing; file names of problems are for admins',
-  reply: ScanState,
+  reply: ScanState.extend({
+    /** How many of the tracks that are new since the last analysis are analysed; null when that is done. */
+    analysing: z.object({ done: z.int(), total: z.int() }).nullable(),
+  }),
 });
 
 /** Sizes a cover is served in, in pixels of its longer side. */

@@ -16,6 +16,7 @@ import type * as library from '#contract/library.ts';
 import type * as listens from '#contract/listens.ts';
 import type * as playlists from '#contract/playlists.ts';
 import type * as presence from '#contract/presence.ts';
+import type * as recommendations from '#contract/recommendations.ts';
 import type * as search from '#contract/search.ts';
 import type * as security from '#contract/security.ts';
 import type * as social from '#contract/social.ts';
@@ -39,6 +40,7 @@ export type OperationName =
   | NamesIn<typeof listens>
   | NamesIn<typeof playlists>
   | NamesIn<typeof presence>
+  | NamesIn<typeof recommendations>
   | NamesIn<typeof search>
   | NamesIn<typeof security>
   | NamesIn<typeof social>
@@ -204,12 +206,14 @@ export const RULES = {
   'library.track': COMMON,
   'library.stream': COMMON,
   'library.cover': COMMON,
+  'library.features': COMMON,
   'library.albums': NOTHING,
   'library.album': COMMON,
   'library.artists': NOTHING,
   'library.artist': COMMON,
   'library.genres': NOTHING,
   'library.search': NOTHING,
+  'recommendations.similar': COMMON,
   'favorites.list': OWN_THINGS,
   'favorites.marks': NOTHING,
   'favorites.add': COMMON,

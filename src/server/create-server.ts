@@ -6,9 +6,11 @@ import { openPostgresKysely, openSqliteDatabase, wrapPostgres } from '#db/open.t
 import { createKeptAnswers } from '#domain/answers/run-once.ts';
 import { createEventBus } from '#domain/events.ts';
 import { createPlaybacks } from '#domain/listens/playbacks.ts';
+import { createAnalyser } from '#domain/library/features/analyser.ts';
 import { createScanner } from '#domain/library/scanner.ts';
 import { listenImports } from '#domain/listens/listens.jobs.ts';
 import { matchRecordings } from '#domain/listens/match-recordings.ts';
+import { createSounds } from '#domain/recommendations/sounds.ts';
 import { prepareSearch } from '#domain/search/rebuild-search.ts';
 import { createAudiences } from '#rooms/audience.ts';
 import { createConnections } from '#rooms/connections.ts';
@@ -33,6 +35,7 @@ import { libraryRoutes } from './http/routes/library.ts';
 import { listensRoutes } from './http/routes/listens.ts';
 import { playlistsRoutes } from './http/routes/playlists.ts';
 import { privateSessionRoutes } from './http/routes/private-session.ts';
+import { recommendationsRoutes } from './http/routes/recommendations.ts';
 import { secondFactorRoutes } from './http/routes/second-factor.ts';
 import { securityRoutes } from './http/routes/security.ts';
 import { socialRoutes } from './http/routes/social.ts';
@@ -57,6 +60,7 @@ import { listenForUpgrades } from './upgrade.ts';
 import type { Database } from '#db/open.ts';
 import type { Ctx } from '#domain/context.ts';
 import type { Schema } from '#domain/database.ts';
+import type { Analyser } from '#domain/library/features/analyser.ts';
 import type { Scanner } from '#domain/library/scanner.ts';
 import type { Clock, Ids, Log } from '#domain/ports.ts';
 import type { Identity } from './identity/identity.ts';
@@ -98,6 +102,8 @@ export interface RunningServer {
   ctx: Ctx;
   identity: Identity;
   scanner: Scanner;
+  /** Follows the scans once it is started: tests that ask nothing of sounds leave it. */
+  analyser: Analyser;
   jobs: JobRunner;
   /** The HTTP doors, so that tests can list every route there is. */
   app: Express;
@@ -169,6 +175,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const ended = new AbortController();
   const search = await prepareSearch(ctx, ended.signal);
   const scanner = createScanner(ctx);
+  const analyser = createAnalyser(ctx, scanner);
   const jobs = createJobRunner(ctx, { listen_import: listenImports(ctx) });
   // What was heard elsewhere may be among the new tracks.
   ctx.events.on('library.scanned', async () => void (await matchRecordings(ctx)));
@@ -221,13 +228,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...securityRoutes(connections),
     ...secondFactorRoutes(identity.backoff),
     ...jobsRoutes,
-    ...libraryRoutes(scanner, limiters),
+    ...libraryRoutes(scanner, analyser, limiters),
     ...listensRoutes,
     ...privateSessionRoutes,
     ...playlistsRoutes({ publicUrl }),
     ...socialRoutes(presence),
     ...statsRoutes,
     ...favoriteRoutes,
+    ...recommendationsRoutes(createSounds(ctx)),
   ];
   const app = createApp({
     ctx,
@@ -275,6 +283,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ctx,
     identity,
     scanner,
+    analyser,
     jobs,
     app,
     roomCount: () => gateway.roomCount(),
@@ -289,7 +298,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       http.closeIdleConnections();
       connections.endAll('restart');
       ended.abort();
-      await Promise.all([scanner.stop(), jobs.stop(), search.ready]);
+      await Promise.all([scanner.stop(), analyser.stop(), jobs.stop(), search.ready]);
       await rooms.close();
       presence.close();
       sync.close();

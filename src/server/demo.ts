@@ -51,12 +51,13 @@ async function start(): Promise<void> {
   const running = createServer({ config, log: createLog(config.logLevel) });
   const [made] = await Promise.allSettled([running, music]);
   if (made.status === 'fulfilled') server = made.value;
-  const { ctx, publicUrl, scanner } = await running;
+  const { ctx, publicUrl, scanner, analyser } = await running;
   await music;
   ending.signal.throwIfAborted();
 
   const password = randomBytes(9).toString('base64url');
   const nowMs = ctx.clock.nowMs();
+  analyser.start();
   scanner.start();
   const [people] = await Promise.all([makePeople(ctx, password, nowMs), scanner.whenIdle()]);
   const self = people.get(SELF);

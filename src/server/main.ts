@@ -21,6 +21,7 @@ async function start(): Promise<RunningServer> {
   if (setup !== null) lines.push(`Make the first account (it is the administrator), one time only: ${setup}`);
   // In one piece: who waits for the first line finds the other.
   process.stdout.write(`${lines.join('\n')}\n`);
+  server.analyser.start();
   server.scanner.start();
   return server;
 }

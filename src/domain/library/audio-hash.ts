@@ -40,7 +40,7 @@ function hashRegion(container: Container, read: ReadAt, start: number, end: numb
 }
 
 /** Where the audio begins after ID3v2 tags (https://id3.org/id3v2.4.0-structure §3.1: syncsafe size, optional footer). */
-function afterId3v2(read: ReadAt, start: number): number {
+export function afterId3v2(read: ReadAt, start: number): number {
   let position = start;
   for (let i = 0; i < MAX_TAGS; i++) {
     const h = read(position, 10);

@@ -98,6 +98,35 @@ export interface ScanProblemsTable {
   seen_at: number;
 }
 
+/** How a track sounds: derived from its audio, kept as long as that is the same. */
+export interface TrackFeaturesTable {
+  track_id: string;
+  /** Which version of our analysis computed it: an older one's are computed anew. */
+  version: number;
+  /** The `audio_hash` of the track it was computed from. */
+  audio_hash: string;
+  /** LUFS (EBU R 128) of the whole file; null for silence. */
+  loudness: number | null;
+  /** 1 is full scale; between samples too. */
+  peak: number | null;
+  /** How many blocks of 400 ms have which loudness, as `loudness.rules.ts` packs them: the album's loudness comes from these. */
+  loudness_blocks: Uint8Array | null;
+  /** Beats a minute, 80 to 160; to be believed by `tempo_confidence` only, 0 to 1. */
+  tempo: number | null;
+  tempo_confidence: number | null;
+  /** Shares of the twelve pitch classes, C first, a byte each: 255 is all of it. */
+  chroma: Uint8Array | null;
+  /** Hz. */
+  brightness: number | null;
+  /** dB. */
+  dynamics: number | null;
+  /** Numbers of four bytes, little-endian, in the order of `SOUND_PARTS`. */
+  vector: Uint8Array | null;
+  /** Why there are none; null when there are. */
+  problem: string | null;
+  computed_at: number;
+}
+
 export interface LibraryTables {
   tracks: TracksTable;
   albums: AlbumsTable;
@@ -106,4 +135,5 @@ export interface LibraryTables {
   covers: CoversTable;
   folder_images: FolderImagesTable;
   scan_problems: ScanProblemsTable;
+  track_features: TrackFeaturesTable;
 }

@@ -6,6 +6,7 @@ import * as library from '#contract/library.ts';
 import { searchLibrary } from '#contract/search.ts';
 import * as listens from '#contract/listens.ts';
 import * as playlists from '#contract/playlists.ts';
+import * as recommendations from '#contract/recommendations.ts';
 import * as social from '#contract/social.ts';
 import { PROBLEMS } from '#contract/problems.ts';
 import { newIds } from '#server/ids.ts';
@@ -347,6 +348,8 @@ describe.each(DIALECTS)('the REST door on $name', (dialect) => {
     await take(accounts.updatePreferences, ana, {}, { theme: 'dark' });
     await take(library.listTracks, ana, {}, undefined, '?limit=2');
     await take(library.getTrack, ana, { track_id: tracks[0]! });
+    await take(library.getFeatures, ana, { track_id: tracks[0]! });
+    await take(recommendations.listSimilar, ana, { track_id: tracks[0]! });
     await take(library.listAlbums, ana);
     await take(library.listArtists, ana);
     await take(library.listGenres, ana);
