@@ -116,7 +116,9 @@ export function createGateway(): Gateway {
 
   const broadcaster: Broadcaster = {
     emit(audience, name, payload) {
-      if (!VOLATILE.has(name)) {
+      // The end of a play is its last value: no later one would stand in for it.
+      const isLast = name === 'listening:update' && (payload as { state: string }).state === 'stopped';
+      if (!VOLATILE.has(name) || isLast) {
         (io.to(audience).emit as (event: string, payload: unknown) => boolean)(name, payload);
         return;
       }
