@@ -64,7 +64,8 @@ export function createAnalyser(
         await scanner.whenIdle();
         let ffmpeg: Promise<boolean> | null = null;
         const due = await tracksToAnalyse(ctx.db, () => (ffmpeg ??= hasFfmpeg()));
-        if (due.length === 0) break;
+        // A scan that ended while this was asked is looked at once more.
+        if (due.length === 0) continue;
         const current = { done: 0, total: due.length };
         progress = current;
         for (const track_id of due) {
